@@ -1,0 +1,143 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace moebench {
+
+// The engine's only public header: weights in, tokens out.
+
+/// How to load a model and what it may use. Whatever the engine decides itself is in EngineInfo.
+struct EngineOptions {
+  /// A Hugging Face directory, a .gguf file, or "canary" for the embedded model.
+  std::string model;
+  std::string device = "cpu";  ///< "cpu", "reference", later "cuda:N"
+  int threads = 0;             ///< 0: one a physical core this process may use
+  std::optional<std::string>
+      weight_type;  ///< requantise matrices at load: "f32", "bf16", "q8_0", "q4_0", ...
+  std::string kv_cache_type = "f16";      ///< "f32" or "f16"
+  std::int64_t max_batch_sequences = 32;  ///< sequences decoded together
+  std::int64_t max_step_tokens = 512;     ///< rows of one forward pass (prefill chunks included)
+  std::int64_t max_context_tokens = 0;    ///< 0: what the model allows, cut to the cache
+  std::int64_t kv_cache_bytes =
+      0;  ///< 0: enough for max_batch_sequences at max_context, within memory
+  bool prefix_cache = true;
+};
+
+struct EngineInfo {
+  std::string model_name, family, format;  ///< format: "safetensors", "gguf"
+  std::string model_sha256;  ///< of the file list and their contents (see model/README.md)
+  std::string weight_types;  ///< "q8_0" or "bf16, f32": what the matrices are kept in
+  std::int64_t total_parameters = 0;
+  std::int64_t active_parameters = 0;  ///< touched per token, embedding lookup apart
+  std::int64_t weight_bytes = 0;
+  std::int64_t kv_bytes_per_token = 0;
+  std::int64_t n_layers = 0, n_moe_layers = 0, n_experts = 0, experts_per_token = 0;
+  std::int64_t vocab = 0, max_context_tokens = 0, kv_cache_tokens = 0;
+  std::string device, isa, kv_cache_type;
+  int threads = 0;
+  bool has_chat_template = false;
+  double load_seconds = 0;
+};
+
+struct ChatMessage {
+  std::string role, content;
+};
+
+struct SamplingSettings {
+  double temperature = 0;  ///< 0: greedy
+  double top_p = 1;
+  std::int64_t top_k = 0;  ///< 0: no limit
+  std::uint64_t seed = 0;
+  std::uint64_t sample_index = 0;  ///< which of the n samples of a prompt; part of the random key
+};
+
+struct GenerationRequest {
+  std::uint64_t id = 0;  ///< the caller's; comes back in every event
+  /// Chat messages go through the model's template; a string is a raw prompt; tokens are taken as
+  /// they are.
+  std::variant<std::vector<ChatMessage>, std::string, std::vector<std::int32_t>> prompt;
+  SamplingSettings sampling;
+  std::int64_t max_tokens = 512;
+  std::int64_t max_thinking_tokens = 0;  ///< 0: no budget of its own
+  std::vector<std::string> stop;         ///< not looked for inside the thinking; cut from the text
+  bool ignore_eos = false;               ///< for speed measurements
+  int top_logprobs = 0;                  ///< > 0: logprob of each token and of the best few
+};
+
+enum class FinishReason : std::uint8_t {
+  kNone,
+  kEos,
+  kStopString,
+  kLength,
+  kContext,
+  kCancelled,
+  kFailed
+};
+
+struct Usage {
+  std::int64_t prompt_tokens = 0;
+  std::int64_t cached_tokens = 0;    ///< of the prompt, found in the prefix cache
+  std::int64_t output_tokens = 0;    ///< thinking included, EOS included
+  std::int64_t thinking_tokens = 0;  ///< up to and with the closing tag
+};
+
+struct TokenLogprobs {
+  float logprob = 0;
+  std::vector<std::pair<std::int32_t, float>> top;
+};
+
+/// Times are of the steady clock, taken when the step that made the token ended.
+struct GenerationEvent {
+  std::uint64_t request_id = 0;
+  std::chrono::steady_clock::time_point time;
+  std::vector<std::int32_t> tokens;
+  std::vector<TokenLogprobs> logprobs;  ///< one a token, when asked for
+  std::string thinking_delta;           ///< valid UTF-8 pieces; the tags themselves are in neither
+  std::string text_delta;
+  // In the last event of a request:
+  FinishReason finish = FinishReason::kNone;
+  Usage usage;
+  std::string failure;  ///< for kFailed: why (prompt longer than the context, ...)
+};
+
+/// One forward pass, for the step log.
+struct StepRecord {
+  std::chrono::steady_clock::time_point begin, end;
+  std::int64_t prefill_tokens = 0, decode_tokens = 0, sequences = 0;
+  std::int64_t kv_tokens_read = 0;     ///< summed over rows' contexts, per layer the same
+  std::int64_t activated_experts = 0;  ///< distinct (layer, expert) pairs touched
+  std::int64_t weight_bytes_read = 0;  ///< of what the pass touched; each active expert once
+  double flops = 0;
+};
+
+/// Thread-safety: submit, cancel and next_events may be called from different threads; the engine
+/// runs its step loop on a thread of its own.
+class Engine {
+ public:
+  /// Throws Error(kBadModel, kIo, kDevice, kUsage).
+  static std::unique_ptr<Engine> load(const EngineOptions& options);
+  virtual ~Engine() = default;
+
+  virtual const EngineInfo& info() const = 0;
+  /// Queues the request. What is wrong with it (too long, ...) comes as a kFailed event.
+  virtual void submit(GenerationRequest request) = 0;
+  virtual void cancel(std::uint64_t request_id) = 0;
+  /// Waits until something happened or the time is over; events in order per request. Throws what
+  /// ended the step loop, if something did.
+  virtual std::vector<GenerationEvent> next_events(std::chrono::milliseconds timeout) = 0;
+  /// Steps since the last call.
+  virtual std::vector<StepRecord> take_step_records() = 0;
+  /// Tokens routed so far, (n_moe_layers, n_experts) row by row.
+  virtual std::vector<std::int64_t> expert_token_counts() = 0;
+  /// Token ids of a text as the model's tokenizer sees it (no template, no BOS).
+  virtual std::vector<std::int32_t> tokenize(const std::string& text) const = 0;
+};
+
+}  // namespace moebench
