@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "datasets/extraction/extraction.h"
+#include "datasets/sample.h"
+#include "datasets/task.h"
+
+namespace moebench {
+
+enum class VerdictKind : std::uint8_t { kCorrect, kWrong, kUnparsed, kTruncated, kFailed };
+std::string_view to_string(VerdictKind kind);  ///< "correct", "wrong", ...
+
+/// The stage that decided; names in to_string are stable, they go into records.
+enum class GradeReason : std::uint8_t {
+  kIdenticalText,     ///< same characters after normalisation
+  kInteger,           ///< both integers
+  kRational,          ///< both rational numbers
+  kDecimalPrecision,  ///< decimal gold: equal at the gold's own precision
+  kSymbolic,          ///< same polynomial or rational normal form, or an exact proof
+  kNumericBall,       ///< balls at rising precision: disjoint (wrong) or equal to 10^-50 (correct)
+  kRandomPoints,      ///< equal, or not, at random points
+  kStructure,         ///< tuple against set, different length, different kind
+  kElements,          ///< same kind of collection; decided by its elements
+  kText,              ///< words
+  kNoAnswer,          ///< nothing was extracted
+  kUnreadable,        ///< an answer was extracted that no rule can read as mathematics
+  kTruncatedOutput,
+  kBudget,         ///< the answer is too large or too deep to be graded
+  kNotSimplified,  ///< equal, but the task asks for simplest form
+  kEngineFailure,
+};
+std::string_view to_string(GradeReason reason);
+
+struct Verdict {
+  VerdictKind kind = VerdictKind::kUnparsed;
+  std::string extracted;  ///< the answer as found, empty if none
+  ExtractionRule rule = ExtractionRule::kNone;
+  GradeReason reason = GradeReason::kNoAnswer;
+  std::string detail;  ///< a sentence for people
+  /// Against Sample::corrected_targets; absent where there is none. `kind` is the field's scoring.
+  std::optional<VerdictKind> corrected_kind;
+};
+
+/// Grades one output. `output` may hold the thinking (`<think>...</think>` or just its end) or the
+/// answer part alone. `truncated`: the engine stopped at its token limit; an answer that is already
+/// complete in the text still counts, otherwise the verdict is kTruncated. Never throws on account
+/// of the text; pure, thread-safe; at most 50 ms.
+Verdict grade(const Task& task, const Sample& sample, std::string_view output, bool truncated);
+
+/// The verdict for a request that the engine could not serve.
+Verdict failed_verdict(std::string reason);
+
+/// Groups answers of one question by equivalence, for maj@k: element i is the cluster of answer i,
+/// clusters numbered by first appearance; -1 where nothing was extracted.
+std::vector<int> cluster_answers(const Task& task, const std::vector<std::string>& extracted);
+
+}  // namespace moebench
