@@ -1,0 +1,225 @@
+#include "reports/record/record_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <tuple>
+
+#include "engine/base/error.h"
+#include "engine/base/mapped_file.h"
+
+namespace moebench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t kMaxRunBytes = 256ull << 20;
+constexpr std::uint64_t kMaxLineBytes = 64ull << 20;
+
+[[noreturn]] void io_error(const std::string& action, const fs::path& path) {
+  const int code = errno;
+  throw Error(ErrorCode::kIo, "can't " + action + " " + path.string() + ": " + std::strerror(code),
+              code == ENOSPC ? "free some space on that disk, then resume the run" : "");
+}
+
+std::string read_text(const fs::path& file) {
+  std::error_code error;
+  if (!fs::exists(file, error))
+    throw Error(ErrorCode::kIo, file.string() + ": there is no such file");
+  if (fs::file_size(file, error) == 0 || error) return {};  // an empty file can't be mapped
+  const MappedFile mapped(file);
+  const auto bytes = mapped.bytes();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Calls with (line, where) for each complete line; returns the bytes they take.
+template <class F>
+std::uint64_t for_each_line(const std::string& text, const fs::path& file, F&& call) {
+  std::size_t begin = 0;
+  std::uint64_t number = 0;
+  while (begin < text.size()) {
+    const std::size_t end = text.find('\n', begin);
+    if (end == std::string::npos) break;
+    const std::string where = file.string() + ":" + std::to_string(++number);
+    if (end - begin > kMaxLineBytes)
+      throw Error(ErrorCode::kConfiguration, where + ": the line is longer than 64 MiB");
+    if (end > begin) call(std::string_view(text).substr(begin, end - begin), where);
+    begin = end + 1;
+  }
+  return begin;
+}
+
+void write_all(int descriptor, std::string_view data, const fs::path& path) {
+  while (!data.empty()) {
+    const ssize_t written = ::write(descriptor, data.data(), data.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) io_error("write", path);
+    data.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+SamplesFile read_samples(const fs::path& file) {
+  SamplesFile result;
+  const std::string text = read_text(file);
+  std::set<std::tuple<std::string, std::string, std::int64_t>> seen;
+  std::int64_t repeated = 0;
+  result.complete_bytes = for_each_line(text, file, [&](std::string_view line, auto& where) {
+    SampleRecord sample = parse_sample_record(line, where);
+    if (seen.emplace(sample.task, sample.question_id, sample.attempt).second)
+      result.samples.push_back(std::move(sample));
+    else
+      ++repeated;
+  });
+  result.dropped_bytes = text.size() - result.complete_bytes;
+  if (result.dropped_bytes > 0)
+    result.warnings.push_back(file.string() + ": the last line is incomplete (" +
+                              std::to_string(result.dropped_bytes) +
+                              " bytes of an interrupted write); it does not count");
+  if (repeated > 0)
+    result.warnings.push_back(file.string() + ": " + std::to_string(repeated) +
+                              " attempts are there twice; the first of each counts");
+  return result;
+}
+
+std::vector<StepSample> read_steps(const fs::path& file) {
+  std::vector<StepSample> steps;
+  for_each_line(read_text(file), file, [&](std::string_view line, auto& where) {
+    steps.push_back(parse_step_sample(line, where));
+  });
+  return steps;
+}
+
+LoadedRun load_run(const fs::path& path) {
+  const fs::path directory = path.filename() == "run.json" ? path.parent_path() : path;
+  std::error_code error;
+  const fs::path run_file = directory / "run.json";
+  if (!fs::exists(run_file, error))
+    throw Error(ErrorCode::kUsage, path.string() + ": holds no run.json",
+                "give the directory that `moebench run -o DIR` wrote");
+  if (fs::file_size(run_file, error) > kMaxRunBytes)
+    throw Error(ErrorCode::kConfiguration, run_file.string() + ": is larger than 256 MiB");
+  LoadedRun loaded;
+  loaded.run = parse_run_record(read_text(run_file), run_file.string());
+  const fs::path samples_file = directory / "samples.jsonl";
+  if (!fs::exists(samples_file, error)) {
+    loaded.warnings.push_back(samples_file.string() + ": is missing; the run holds no samples");
+    return loaded;
+  }
+  SamplesFile samples = read_samples(samples_file);
+  loaded.samples = std::move(samples.samples);
+  loaded.warnings = std::move(samples.warnings);
+  return loaded;
+}
+
+void write_run_record(const fs::path& directory, const RunRecord& run) {
+  const std::string text = to_json(run);
+  const fs::path target = directory / "run.json", temporary = directory / "run.json.new";
+  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor < 0) io_error("create", temporary);
+  try {
+    write_all(descriptor, text, temporary);
+    if (::fsync(descriptor) != 0) io_error("write", temporary);
+  } catch (...) {
+    ::close(descriptor);
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  if (::close(descriptor) != 0) io_error("write", temporary);
+  if (::rename(temporary.c_str(), target.c_str()) != 0) io_error("replace", target);
+}
+
+JsonLinesWriter::JsonLinesWriter(const fs::path& file) : path_(file) {
+  descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) io_error("open", file);
+  // Back from the end to the last newline: what follows it was never finished.
+  const off_t size = ::lseek(descriptor_, 0, SEEK_END);
+  off_t keep = size;
+  char buffer[4096];
+  while (keep > 0) {
+    const off_t begin = keep > static_cast<off_t>(sizeof buffer) ? keep - 4096 : 0;
+    const ssize_t got = ::pread(descriptor_, buffer, static_cast<std::size_t>(keep - begin), begin);
+    if (got != keep - begin) {
+      ::close(descriptor_);
+      io_error("read", file);
+    }
+    const std::size_t newline = std::string_view(buffer, static_cast<std::size_t>(got)).rfind('\n');
+    if (newline != std::string_view::npos) {
+      keep = begin + static_cast<off_t>(newline) + 1;
+      break;
+    }
+    keep = begin;
+  }
+  if (size < 0 || (keep < size && ::ftruncate(descriptor_, keep) != 0) ||
+      ::lseek(descriptor_, keep, SEEK_SET) < 0) {
+    ::close(descriptor_);
+    io_error("open", file);
+  }
+  size_bytes_ = static_cast<std::uint64_t>(keep);
+}
+
+JsonLinesWriter::~JsonLinesWriter() {
+  ::fdatasync(descriptor_);
+  ::close(descriptor_);
+}
+
+void JsonLinesWriter::append(const SampleRecord& sample) { append_line(to_json_line(sample)); }
+void JsonLinesWriter::append(const StepSample& step) { append_line(to_json_line(step)); }
+
+void JsonLinesWriter::append_line(const std::string& line) {
+  try {
+    write_all(descriptor_, line, path_);
+  } catch (...) {
+    // Half a line must not stay in front of a later one. If even this fails, the reader drops it.
+    if (::ftruncate(descriptor_, static_cast<off_t>(size_bytes_)) == 0)
+      ::lseek(descriptor_, static_cast<off_t>(size_bytes_), SEEK_SET);
+    throw;
+  }
+  size_bytes_ += line.size();
+}
+
+std::vector<StepKindSummary> summarize_steps(std::span<const StepSample> steps) {
+  std::vector<StepKindSummary> kinds(3);
+  kinds[0].kind = "prefill";
+  kinds[1].kind = "decode";
+  kinds[2].kind = "mixed";
+  for (const StepSample& step : steps) {
+    const std::size_t index = step.decode_tokens == 0 ? 0 : step.prefill_tokens == 0 ? 1 : 2;
+    StepKindSummary& kind = kinds[index];
+    ++kind.steps;
+    kind.seconds += (step.end_ms - step.begin_ms) / 1000;
+    kind.prefill_tokens += step.prefill_tokens;
+    kind.decode_tokens += step.decode_tokens;
+    kind.sequences += step.sequences;
+    kind.kv_tokens_read += step.kv_tokens_read;
+    kind.activated_experts += step.activated_experts;
+    kind.weight_bytes_read += step.weight_bytes_read;
+    kind.flops += step.flops;
+  }
+  std::erase_if(kinds, [](const StepKindSummary& kind) { return kind.steps == 0; });
+  return kinds;
+}
+
+VerdictCounts count_verdicts(std::span<const SampleRecord> samples, std::string_view task) {
+  VerdictCounts counts;
+  for (const SampleRecord& sample : samples) {
+    if (sample.task != task) continue;
+    if (sample.verdict == verdicts::kCorrect)
+      ++counts.correct;
+    else if (sample.verdict == verdicts::kWrong)
+      ++counts.wrong;
+    else if (sample.verdict == verdicts::kUnparsed)
+      ++counts.unparsed;
+    else if (sample.verdict == verdicts::kTruncated)
+      ++counts.truncated;
+    else
+      ++counts.failed;
+  }
+  return counts;
+}
+
+}  // namespace moebench

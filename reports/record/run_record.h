@@ -1,0 +1,145 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace moebench {
+
+/// The version of run.json and samples.jsonl that this build writes. A record of a newer version is
+/// refused; older versions stay readable. It rises only when the meaning of an existing field
+/// changes: a field that is merely added is optional, and readers ignore fields they don't know.
+inline constexpr int kRecordSchemaVersion = 1;
+
+enum class RunStatus {
+  kRunning,   ///< being written, or its writer was killed
+  kPartial,   ///< stopped before every sample was there (interrupted, disk full, time over)
+  kComplete,  ///< every planned sample is there
+};
+
+/// Flat, ordered key -> value, as a person would type them: "batch_size" -> "32".
+using Settings = std::map<std::string, std::string>;
+
+/// What the sampler really used for one task. Two runs that differ here are not compared unasked.
+struct SamplingRecord {
+  double temperature = 0;  ///< 0: greedy
+  double top_p = 1;
+  std::int64_t top_k = 0;  ///< 0: no limit
+  std::uint64_t seed = 0;
+  std::int64_t max_output_tokens = 0;
+  std::int64_t max_thinking_tokens = 0;  ///< 0: no budget of its own
+};
+
+/// How many attempts ended how. `unparsed`, `truncated` and `failed` are not `wrong`, but every one
+/// of them is in the denominator of the headline accuracy.
+struct VerdictCounts {
+  std::int64_t correct = 0, wrong = 0, unparsed = 0, truncated = 0, failed = 0;
+  std::int64_t total() const { return correct + wrong + unparsed + truncated + failed; }
+};
+
+struct TaskRecord {
+  std::string name, title;
+  std::string task_sha256;    ///< of the task file: data, extraction, grading
+  std::string prompt_sha256;  ///< of the prompt's template and shots, and the chat template it met
+  std::string data_sha256;    ///< of the rows that were read
+  SamplingRecord sampling;
+  std::int64_t planned_questions = 0;
+  std::int64_t attempts_per_question = 1;
+  VerdictCounts counts;  ///< of the samples written when run.json was written
+};
+
+struct ModelRecord {
+  std::string name, family, format, sha256;
+  std::string weight_types;  ///< "q8_0", "bf16, f32"
+  std::int64_t total_parameters = 0, active_parameters = 0, weight_bytes = 0;
+  std::int64_t kv_bytes_per_token = 0, layers = 0, moe_layers = 0, experts = 0;
+  std::int64_t experts_per_token = 0, max_context_tokens = 0;
+};
+
+struct EngineRecord {
+  std::string name, version;  ///< "moebench", "openai-http", "null"
+  std::string device;         ///< "cpu", "cuda:0"
+  std::string isa, kv_cache_type, endpoint;
+  std::int64_t threads = 0, max_batch_sequences = 0, max_step_tokens = 0, devices = 1;
+  double load_seconds = 0;
+};
+
+struct BuildRecord {
+  std::string version, commit, compiler, build_type, flags;
+  bool modified_tree = false;  ///< the source had changes that the commit does not hold
+};
+
+struct EnvironmentRecord {
+  std::string cpu, os, kernel, governor;
+  std::vector<std::string> gpus;
+  std::int64_t logical_cores = 0, physical_cores = 0, memory_bytes = 0;
+  std::optional<double> peak_bytes_per_second;  ///< memory; for S-MBU
+  std::optional<double> peak_flops;             ///< dense FLOP/s; for S-MFU
+  std::string peak_source;                      ///< "measured: ...", "published: ..."
+  std::vector<std::string> notes;               ///< what may have disturbed the measurement
+};
+
+/// What an hour of the machine that made this record costs. Absent: no cost is computed.
+struct MachinePrice {
+  double usd_per_hour = 0;
+  std::string source;  ///< "--usd-per-hour", "catalogue: aws c7i.2xlarge"
+  std::string as_of;   ///< YYYY-MM-DD or YYYY-MM
+};
+
+/// One uninterrupted stretch of the run; a resumed run has several.
+struct RunSegment {
+  std::string started_utc, ended_utc;  ///< ISO 8601; ended empty while it runs or when killed
+  double wall_seconds = 0;             ///< first issue to last token; excludes loading
+};
+
+/// All steps of one kind together. `kind` is "prefill", "decode" or "mixed" (both in one pass).
+struct StepKindSummary {
+  std::string kind;
+  std::int64_t steps = 0;
+  double seconds = 0;
+  std::int64_t prefill_tokens = 0, decode_tokens = 0;
+  std::int64_t sequences = 0;          ///< summed over steps
+  std::int64_t kv_tokens_read = 0;     ///< summed over rows' contexts; per layer the same
+  std::int64_t activated_experts = 0;  ///< distinct (layer, expert) pairs, summed over steps
+  std::int64_t weight_bytes_read = 0;  ///< each active expert counted once a step
+  double flops = 0;
+};
+
+struct EnergyReading {
+  std::string meter;  ///< "rapl:package-0", "nvml:0"
+  double joules = 0;
+};
+
+/// A client that answers at once, driven by the same harness: what the harness itself costs.
+struct OverheadRecord {
+  double ms_per_request = 0;
+  double fraction_of_run = 0;  ///< of this run's wall time; above 0.01 the report warns
+};
+
+/// run.json
+struct RunRecord {
+  int schema_version = kRecordSchemaVersion;
+  std::string run_id;  ///< unique; the folder's name unless given
+  std::string label;   ///< for tables: "canary q8_0"
+  RunStatus status = RunStatus::kRunning;
+  std::string started_utc, ended_utc;
+  Settings requested, effective;
+  BuildRecord build;
+  EnvironmentRecord environment;
+  EngineRecord engine;
+  ModelRecord model;
+  std::vector<TaskRecord> tasks;
+  std::vector<RunSegment> segments;
+  std::vector<StepKindSummary> steps;
+  std::vector<std::vector<std::int64_t>> expert_load;  ///< tokens routed (moe layer, expert)
+  std::optional<MachinePrice> price;
+  std::optional<OverheadRecord> overhead;
+  std::optional<std::int64_t> peak_memory_bytes;
+  std::vector<EnergyReading> energy;  ///< empty: no meter was readable
+  std::string percentile_method = "linear interpolation (numpy default)";
+  std::vector<std::string> warnings;
+};
+
+}  // namespace moebench
