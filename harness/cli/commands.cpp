@@ -1,0 +1,7 @@
+#include "harness/cli/commands.h"
+
+namespace moebench {
+
+void add_commands(CLI::App&, Action&) {}
+
+}  // namespace moebench

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <functional>
+
+#include "harness/cli/exit_code.h"
+
+namespace CLI {
+class App;
+}
+
+namespace moebench {
+
+/// What the chosen subcommand does once the whole command line is parsed.
+using Action = std::function<ExitCode()>;
+
+// One line a subcommand: declare it here, call it in commands.cpp, write it in <name>_command.cpp.
+// Each adds its subcommand to `app` and, when the user picks it, puts what to do into `chosen`.
+void add_run_command(CLI::App& app, Action& chosen);
+void add_report_command(CLI::App& app, Action& chosen);
+void add_bench_command(CLI::App& app, Action& chosen);
+
+/// All of them, in the order in which `moebench --help` shows them.
+void add_commands(CLI::App& app, Action& chosen);
+
+}  // namespace moebench
