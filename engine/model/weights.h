@@ -77,6 +77,10 @@ struct WeightBytes {
 };
 
 struct Weights {
+  // What the prepared weights may point into: first, so that it goes last.
+  std::shared_ptr<const ModelFiles> files;
+  std::vector<std::unique_ptr<std::byte[]>> converted;
+
   std::unique_ptr<Weight> embedding;    // E (vocab, hidden)
   std::unique_ptr<Weight> output_norm;  // V (hidden)
   std::unique_ptr<Weight> lm_head;      // M (vocab, hidden); set for tied embeddings too
@@ -87,10 +91,6 @@ struct Weights {
   WeightBytes bytes;
   std::string matrix_types;        ///< what matrices are kept in: "q8_0" or "bf16, f32"
   std::vector<std::string> notes;  ///< tensors skipped on purpose, types substituted
-
-  /// Keep what the prepared weights may point into. Declared last on purpose: see load_weights.
-  std::shared_ptr<const ModelFiles> files;
-  std::vector<std::unique_ptr<std::byte[]>> converted;
 };
 
 /// Matches every tensor of the checkpoint with the model's tensor table (tensor_table.h), checks
