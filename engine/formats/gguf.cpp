@@ -10,7 +10,7 @@
 
 #include "engine/base/error.h"
 #include "engine/formats/gguf_types.h"
-#include "engine/formats/quoted.h"
+#include "engine/formats/printable.h"
 
 namespace moebench {
 namespace {
@@ -111,7 +111,7 @@ GgufValue parse_array(Reader& reader, const std::string& key) {
       for (std::int64_t& value : values) {
         const auto stored = reader.number<std::uint64_t>("array");
         if (stored > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-          reader.fail("metadata key " + quoted(key) + " holds a number out of range");
+          reader.fail("metadata key " + printable(key) + " holds a number out of range");
         }
         value = static_cast<std::int64_t>(stored);
       }
@@ -128,9 +128,10 @@ GgufValue parse_array(Reader& reader, const std::string& key) {
       return values;
     }
     case GgufValueType::kArray:
-      reader.fail("metadata key " + quoted(key) + " is an array of arrays, which is not supported");
+      reader.fail("metadata key " + printable(key) +
+                  " is an array of arrays, which is not supported");
   }
-  reader.fail("metadata key " + quoted(key) + " is an array of an unknown type");
+  reader.fail("metadata key " + printable(key) + " is an array of an unknown type");
 }
 
 GgufValue parse_value(Reader& reader, const std::string& key) {
@@ -163,7 +164,7 @@ GgufValue parse_value(Reader& reader, const std::string& key) {
     case GgufValueType::kArray:
       return parse_array(reader, key);
   }
-  reader.fail("metadata key " + quoted(key) + " has the unknown type " + std::to_string(type));
+  reader.fail("metadata key " + printable(key) + " has the unknown type " + std::to_string(type));
 }
 
 /// A tensor of the header, its data not yet looked at.
@@ -177,7 +178,7 @@ struct Entry {
 Entry parse_entry(Reader& reader) {
   Entry entry;
   entry.name = reader.text("tensor list");
-  const std::string where = "tensor " + quoted(entry.name);
+  const std::string where = "tensor " + printable(entry.name);
   const auto rank = reader.number<std::uint32_t>("tensor list");
   if (rank == 0 || rank > Shape::kMaxRank) {
     reader.fail(where + " has " + std::to_string(rank) + " dimensions, not 1 to 4");
@@ -227,7 +228,7 @@ GgufMetadata::Values parse_metadata(Reader& reader, std::uint64_t n_values) {
     std::string key = reader.text("metadata");
     GgufValue value = parse_value(reader, key);
     const auto [at, inserted] = values.try_emplace(std::move(key), std::move(value));
-    if (!inserted) reader.fail("metadata key " + quoted(at->first) + " occurs twice");
+    if (!inserted) reader.fail("metadata key " + printable(at->first) + " occurs twice");
   }
   return values;
 }
@@ -247,8 +248,8 @@ void check_overlaps(const Reader& reader, std::vector<Entry> entries) {
             [](const Entry& a, const Entry& b) { return a.offset < b.offset; });
   for (std::size_t i = 1; i < entries.size(); ++i) {
     if (entries[i - 1].offset + entries[i - 1].bytes > entries[i].offset) {
-      reader.fail("tensors " + quoted(entries[i - 1].name) + " and " + quoted(entries[i].name) +
-                  " overlap");
+      reader.fail("tensors " + printable(entries[i - 1].name) + " and " +
+                  printable(entries[i].name) + " overlap");
     }
   }
 }
@@ -275,7 +276,7 @@ GgufMetadata parse_part(const ModelFiles& files, const ModelFiles::File& part,
   const std::uint64_t begin = (reader.position() + alignment - 1) / alignment * alignment;
   const std::uint64_t available = part.bytes.size() > begin ? part.bytes.size() - begin : 0;
   for (const Entry& entry : entries) {
-    const std::string where = "tensor " + quoted(entry.name);
+    const std::string where = "tensor " + printable(entry.name);
     if (entry.offset % alignment != 0) reader.fail(where + " is not aligned");
     if (entry.offset > available || entry.bytes > available - entry.offset) {
       reader.fail("truncated: " + where + " needs " + std::to_string(entry.bytes) +

@@ -3,13 +3,13 @@
 
 #include "engine/base/error.h"
 #include "engine/formats/gguf.h"
-#include "engine/formats/quoted.h"
+#include "engine/formats/printable.h"
 
 namespace moebench {
 namespace {
 
 [[noreturn]] void fail(const std::string& file, std::string_view key, const std::string& what) {
-  throw Error(ErrorCode::kBadModel, file + ": metadata key " + quoted(key) + " " + what,
+  throw Error(ErrorCode::kBadModel, file + ": metadata key " + printable(key) + " " + what,
               "convert the model anew with a current converter");
 }
 

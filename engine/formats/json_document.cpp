@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/base/error.h"
-#include "engine/formats/quoted.h"
+#include "engine/formats/printable.h"
 
 namespace moebench {
 namespace {
@@ -30,7 +30,7 @@ Json parse_json_document(std::string_view text, const std::string& file, Duplica
       if (event == Json::parse_event_t::object_end) keys.pop_back();
       if (event == Json::parse_event_t::key &&
           !keys.back().insert(parsed.get<std::string>()).second) {
-        fail(file, "the key " + quoted(parsed.get<std::string>()) + " occurs twice");
+        fail(file, "the key " + printable(parsed.get<std::string>()) + " occurs twice");
       }
     }
     return true;

@@ -12,7 +12,7 @@
 #include "engine/base/error.h"
 #include "engine/formats/checkpoint.h"
 #include "engine/formats/json_document.h"
-#include "engine/formats/quoted.h"
+#include "engine/formats/printable.h"
 
 namespace moebench {
 namespace {
@@ -58,7 +58,7 @@ struct Extent {
 /// One entry of a header, checked against the data section `data`.
 TensorView parse_tensor(const std::string& file, const std::string& tensor, const Json& entry,
                         std::span<const std::byte> data, std::vector<Extent>& extents) {
-  const std::string where = "tensor " + quoted(tensor);
+  const std::string where = "tensor " + printable(tensor);
   if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
       !entry.contains("data_offsets") || !entry["dtype"].is_string() ||
       !entry["shape"].is_array() || !entry["data_offsets"].is_array() ||
@@ -68,7 +68,7 @@ TensorView parse_tensor(const std::string& file, const std::string& tensor, cons
   const std::string dtype_name = entry["dtype"].get<std::string>();
   const std::optional<DType> dtype = dtype_of(dtype_name);
   if (!dtype) {
-    fail(file, where + " has dtype " + quoted(dtype_name) +
+    fail(file, where + " has dtype " + printable(dtype_name) +
                    ", which is not supported (F32, F16, BF16, F8_E4M3 are)");
   }
   const Json& dims = entry["shape"];
@@ -139,14 +139,15 @@ void parse_shard(const ModelFiles& files, const ModelFiles::File& shard,
     if (name == "__metadata__") continue;
     const TensorView view = parse_tensor(file, name, entry, data, extents);
     const auto [at, inserted] = tensors.try_emplace(name, CheckpointTensor{view, shard.name});
-    if (!inserted) fail(file, "tensor " + quoted(name) + " is in " + at->second.file + " already");
+    if (!inserted)
+      fail(file, "tensor " + printable(name) + " is in " + at->second.file + " already");
   }
   std::sort(extents.begin(), extents.end(),
             [](const Extent& a, const Extent& b) { return a.begin < b.begin; });
   for (std::size_t i = 1; i < extents.size(); ++i) {
     if (extents[i].begin < extents[i - 1].end) {
-      fail(file, "tensors " + quoted(extents[i - 1].tensor) + " and " + quoted(extents[i].tensor) +
-                     " overlap");
+      fail(file, "tensors " + printable(extents[i - 1].tensor) + " and " +
+                     printable(extents[i].tensor) + " overlap");
     }
   }
   if (!extents.empty() && extents.back().end != data.size()) {
@@ -164,14 +165,15 @@ void parse_sharded(const ModelFiles& files, const ModelFiles::File& index_file,
   }
   std::set<std::string> shards;
   for (const auto& [tensor, shard] : index["weight_map"].items()) {
-    if (!shard.is_string()) fail(file, "weight_map of " + quoted(tensor) + " is not a file name");
+    if (!shard.is_string())
+      fail(file, "weight_map of " + printable(tensor) + " is not a file name");
     shards.insert(shard.get<std::string>());
   }
   for (const std::string& shard : shards) {
     const ModelFiles::File* found = files.find(shard);
     if (found == nullptr) {
       throw Error(ErrorCode::kBadModel,
-                  files.location() + ": " + quoted(shard) + " is missing, a shard that " +
+                  files.location() + ": " + printable(shard) + " is missing, a shard that " +
                       index_file.name + " names",
                   "complete the model's directory (an interrupted download?)");
     }
@@ -180,8 +182,8 @@ void parse_sharded(const ModelFiles& files, const ModelFiles::File& index_file,
   for (const auto& [tensor, shard] : index["weight_map"].items()) {
     const auto found = tensors.find(tensor);
     if (found == tensors.end() || found->second.file != shard.get_ref<const std::string&>()) {
-      fail(file, "tensor " + quoted(tensor) + " should be in " + quoted(shard.get<std::string>()) +
-                     " but is not");
+      fail(file, "tensor " + printable(tensor) + " should be in " +
+                     printable(shard.get<std::string>()) + " but is not");
     }
   }
 }

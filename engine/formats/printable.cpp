@@ -1,8 +1,8 @@
-#include "engine/formats/quoted.h"
+#include "engine/formats/printable.h"
 
 namespace moebench {
 
-std::string quoted(std::string_view text) {
+std::string printable(std::string_view text) {
   constexpr std::size_t kMaxCharacters = 120;
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "'";

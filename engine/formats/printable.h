@@ -7,6 +7,6 @@ namespace moebench {
 
 /// Text of a file, made fit for a message: in single quotes, control and non-ASCII bytes as \xNN,
 /// cut after 120 characters.
-std::string quoted(std::string_view text);
+std::string printable(std::string_view text);
 
 }  // namespace moebench
