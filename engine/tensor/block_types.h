@@ -60,9 +60,19 @@ struct BlockQ6_K {  ///< 16 groups of 16: w = d * scale * (q - 32)
   std::uint16_t d;
 };
 
+struct BlockIQ4_XS {  ///< 8 groups of 32: w = d * (scale - 32) * level[q], 16 fixed levels
+  std::uint16_t d, scales_high;
+  std::uint8_t scales_low[4];
+  std::uint8_t q[128];
+};
+struct BlockMXFP4 {  ///< w = 2^(exponent - 127) * E2M1[q]
+  std::uint8_t exponent;
+  std::uint8_t q[16];
+};
+
 static_assert(sizeof(BlockQ8_0) == 34 && sizeof(BlockQ4_0) == 18 && sizeof(BlockQ4_1) == 20);
 static_assert(sizeof(BlockQ5_0) == 22 && sizeof(BlockQ5_1) == 24 && sizeof(BlockQ2_K) == 84);
 static_assert(sizeof(BlockQ3_K) == 110 && sizeof(BlockQ4_K) == 144 && sizeof(BlockQ5_K) == 176);
-static_assert(sizeof(BlockQ6_K) == 210);
+static_assert(sizeof(BlockQ6_K) == 210 && sizeof(BlockIQ4_XS) == 136 && sizeof(BlockMXFP4) == 17);
 
 }  // namespace moebench

@@ -29,8 +29,9 @@ bool can_convert_from_f32(DType to) noexcept;
 /// can_convert_to_f32.
 void to_f32(float* destination, const void* source, DType from, std::size_t elements) noexcept;
 
-/// The other way round: each block's scale minimises the squared error (plain types: rounding to
-/// nearest even). Precondition: can_convert_from_f32 and whole blocks.
+/// The other way round: plain types round to nearest even; block types search each group's scale
+/// for a small squared error (q8_0: largest magnitude / 127). Precondition: can_convert_from_f32
+/// and whole blocks. Not meant for NaN or infinity, which block types cannot hold.
 void from_f32(void* destination, DType to, std::span<const float> source) noexcept;
 
 }  // namespace moebench
