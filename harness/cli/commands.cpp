@@ -2,6 +2,9 @@
 
 namespace moebench {
 
-void add_commands(CLI::App&, Action&) {}
+void add_commands(CLI::App& app, Action& chosen) {
+  add_run_command(app, chosen);
+  add_report_command(app, chosen);
+}
 
 }  // namespace moebench

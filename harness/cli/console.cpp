@@ -43,6 +43,10 @@ void print_error(std::string_view message, std::string_view remedy) {
 
 void print_warning(std::string_view message) { print_labelled("warning", kYellow, message); }
 
+void print_note(std::string_view message) {
+  std::fprintf(stderr, "%.*s\n", static_cast<int>(message.size()), message.data());
+}
+
 void write_stdout(std::string_view text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
   if (!written || std::fflush(stdout) != 0) {

@@ -15,6 +15,9 @@ void print_error(std::string_view message, std::string_view remedy = {});
 /// "moebench: warning: <message>" to stderr.
 void print_warning(std::string_view message);
 
+/// A sentence to stderr, as it is.
+void print_note(std::string_view message);
+
 /// Writes to stdout; throws Error(kIo) when that fails (a full disk behind a redirection).
 void write_stdout(std::string_view text);
 

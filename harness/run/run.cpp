@@ -1,0 +1,287 @@
+#include "harness/run/run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <set>
+#include <tuple>
+
+#include "engine/base/error.h"
+#include "harness/clients/engine_client.h"
+#include "harness/environment/environment.h"
+#include "harness/run/interrupt.h"
+#include "harness/run/overhead.h"
+#include "harness/run/plan.h"
+#include "harness/run/player.h"
+#include "harness/run/progress.h"
+#include "harness/run/record_parts.h"
+#include "harness/run/run_directory.h"
+#include "harness/run/settings.h"
+#include "reports/record/record_files.h"
+
+namespace moebench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::filesystem::path;
+
+// How stale the counts in run.json may be while the run goes on; samples.jsonl is never stale.
+constexpr std::chrono::seconds kRecordEvery{10};
+
+EngineOptions engine_options(const RunSettings& settings) {
+  EngineOptions options;
+  options.model = settings.model;
+  options.device = settings.device;
+  options.threads = settings.threads;
+  options.weight_type = settings.weights_type;
+  options.kv_cache_type = settings.kv_cache_type;
+  options.max_batch_sequences = settings.batch_size;
+  options.max_context_tokens = settings.context_tokens;
+  return options;
+}
+
+// One stretch of play: keeps the record in step with what the player tells.
+class Segment {
+ public:
+  Segment(RunRecord& record, const RunPlan& plan, EngineClient& client, const path& directory,
+          std::vector<SampleRecord> samples, bool step_log)
+      : record_(record),
+        plan_(plan),
+        client_(client),
+        directory_(directory),
+        samples_(std::move(samples)),
+        earlier_load_(record.expert_load),
+        sample_log_(directory / "samples.jsonl") {
+    if (step_log) step_log_.emplace(directory / "steps.jsonl");
+    state_.total = static_cast<std::int64_t>(plan.attempts().size());
+    for (const SampleRecord& sample : samples_) count(sample);
+  }
+
+  PlayResult play();
+
+  std::int64_t answered() const { return state_.done; }
+  void write(RunStatus status);
+
+ private:
+  void count(const SampleRecord& sample) {
+    ++state_.done;
+    if (sample.correct()) ++state_.correct;
+  }
+  void finished(SampleRecord sample);
+  void tick(std::int64_t output_tokens);
+  void take_steps();
+  double elapsed_seconds() const {
+    return std::chrono::duration<double>(Clock::now() - start_).count();
+  }
+
+  RunRecord& record_;
+  const RunPlan& plan_;
+  EngineClient& client_;
+  const path& directory_;
+  std::vector<SampleRecord> samples_;
+  const std::vector<std::vector<std::int64_t>> earlier_load_;
+  JsonLinesWriter sample_log_;
+  std::optional<JsonLinesWriter> step_log_;
+
+  ProgressDisplay display_;
+  ProgressState state_;
+  Clock::time_point start_, last_write_;
+};
+
+PlayResult Segment::play() {
+  std::set<std::tuple<std::string, std::string, std::int64_t>> recorded;
+  for (const SampleRecord& sample : samples_) {
+    recorded.insert({sample.task, sample.question_id, sample.attempt});
+  }
+  std::vector<Attempt> attempts;
+  for (const Attempt& attempt : plan_.attempts()) {
+    const PlannedTask& task = plan_.tasks[attempt.task];
+    if (!recorded.contains({task.task.name, task.questions[attempt.question].id, attempt.index})) {
+      attempts.push_back(attempt);
+    }
+  }
+  const double overhead_ms = measure_overhead_ms(plan_, attempts);
+
+  const auto segment = static_cast<std::int64_t>(record_.segments.size());
+  record_.segments.push_back({utc_now(), "", 0});
+  write(RunStatus::kRunning);
+
+  PlayListener listener;
+  listener.finished = [this](const Attempt&, SampleRecord sample) { finished(std::move(sample)); };
+  listener.tick = [this](std::int64_t output_tokens) { tick(output_tokens); };
+  listener.should_stop = interrupted;
+  // The earlier samples are copied: the player reads them while finished() appends.
+  const std::vector<SampleRecord> earlier = samples_;
+  start_ = last_write_ = Clock::now();
+  const PlayResult result = moebench::play(plan_, attempts, client_, segment, earlier, listener);
+  display_.clear();
+
+  take_steps();
+  record_.segments.back().ended_utc = utc_now();
+  record_.segments.back().wall_seconds = result.wall_seconds;
+  if (!attempts.empty() && result.wall_seconds > 0) {
+    record_.overhead =
+        OverheadRecord{overhead_ms, overhead_ms * static_cast<double>(state_.done_now) / 1000 /
+                                        result.wall_seconds};
+  }
+  return result;
+}
+
+void Segment::finished(SampleRecord sample) {
+  sample_log_.append(sample);
+  count(sample);
+  ++state_.done_now;
+  state_.task = sample.task;
+  samples_.push_back(std::move(sample));
+}
+
+void Segment::tick(std::int64_t output_tokens) {
+  state_.elapsed_seconds = elapsed_seconds();
+  state_.output_tokens = output_tokens;
+  display_.show(state_);
+  take_steps();
+  if (Clock::now() - last_write_ >= kRecordEvery) {
+    record_.segments.back().wall_seconds = state_.elapsed_seconds;
+    write(RunStatus::kRunning);
+    last_write_ = Clock::now();
+  }
+}
+
+void Segment::take_steps() {
+  const auto segment = static_cast<std::int64_t>(record_.segments.size()) - 1;
+  const std::vector<StepSample> steps = step_samples(client_.take_step_records(), start_, segment);
+  if (step_log_) {
+    for (const StepSample& step : steps) step_log_->append(step);
+  }
+  add_steps(record_.steps, summarize_steps(steps));
+}
+
+void Segment::write(RunStatus status) {
+  record_.status = status;
+  record_.ended_utc = status == RunStatus::kRunning ? "" : utc_now();
+  record_.peak_memory_bytes = peak_memory_bytes();
+  record_.expert_load = add_expert_load(earlier_load_, client_.expert_token_counts(),
+                                        record_.model.moe_layers, record_.model.experts);
+  for (TaskRecord& task : record_.tasks) task.counts = count_verdicts(samples_, task.name);
+  write_run_record(directory_, record_);
+}
+
+std::string truncation_warning(const TaskRecord& task) {
+  return task.name + ": " + std::to_string(task.counts.truncated) + " of " +
+         std::to_string(task.counts.total()) + " answers were cut at " +
+         std::to_string(task.sampling.max_output_tokens) +
+         " tokens before they were complete; the accuracy is a lower bound. Raise --max-tokens.";
+}
+
+void add_warning(RunRecord& record, const std::string& warning) {
+  if (std::find(record.warnings.begin(), record.warnings.end(), warning) == record.warnings.end()) {
+    record.warnings.push_back(warning);
+  }
+}
+
+void warn_about_results(RunRecord& record, const Announce& announce) {
+  for (const TaskRecord& task : record.tasks) {
+    if (task.counts.truncated > 0) {
+      announce(truncation_warning(task), true);
+      add_warning(record, truncation_warning(task));
+    }
+    if (task.counts.failed > 0) {
+      const std::string warning = task.name + ": " + std::to_string(task.counts.failed) +
+                                  " requests failed; samples.jsonl says why";
+      announce(warning, true);
+      add_warning(record, warning);
+    }
+  }
+}
+
+RunOutcome play_and_record(RunRecord& record, const RunPlan& plan, EngineClient& client,
+                           const path& directory, std::vector<SampleRecord> samples,
+                           const RunSettings& settings, const Announce& announce) {
+  RunOutcome outcome;
+  outcome.directory = directory;
+  outcome.planned = static_cast<std::int64_t>(plan.attempts().size());
+  Segment segment(record, plan, client, directory, std::move(samples), settings.step_log);
+  const std::string resume = "moebench run --resume " + directory.string();
+  try {
+    const InterruptGuard guard;
+    const PlayResult result = segment.play();
+    outcome.answered = segment.answered();
+    outcome.dropped = result.dropped;
+    outcome.interrupted = interrupted() && outcome.answered < outcome.planned;
+    const bool complete = outcome.answered == outcome.planned;
+    segment.write(complete ? RunStatus::kComplete : RunStatus::kPartial);
+    if (complete) {
+      warn_about_results(record, announce);
+      segment.write(RunStatus::kComplete);
+    }
+  } catch (const Error& error) {
+    try {
+      segment.write(RunStatus::kPartial);
+    } catch (const Error&) {
+      // The disk that failed may fail again; run.json then still says "running", which readers take
+      // for partial.
+    }
+    throw Error(error.code(),
+                std::string(error.what()) + "\n  " + std::to_string(segment.answered()) + " of " +
+                    std::to_string(outcome.planned) + " answers are kept in " + directory.string(),
+                (error.remedy().empty() ? "mend the cause" : error.remedy()) + "; then " + resume);
+  }
+  return outcome;
+}
+
+}  // namespace
+
+RunOutcome start_run(const Settings& requested, const path& directory, const Announce& announce) {
+  const RunSettings settings = parse_run_settings(requested);
+  const RunPlan plan = make_plan(settings);
+  for (const std::string& warning : plan.warnings) announce(warning, true);
+  if (std::filesystem::exists(directory / "run.json") ||
+      std::filesystem::exists(directory / "samples.jsonl")) {
+    throw Error(ErrorCode::kUsage, directory.string() + ": holds a run already",
+                "moebench run --resume " + directory.string() + ", or another -o");
+  }
+  announce("loading " + settings.model, false);
+  const std::unique_ptr<EngineClient> client = make_client(engine_options(settings));
+
+  const RunDirectoryLock lock(directory);
+  RunRecord record = new_record(requested, settings, plan, client->info());
+  record.run_id = directory.filename().empty() ? directory.parent_path().filename().string()
+                                               : directory.filename().string();
+  announce(describe_run(record), false);
+  return play_and_record(record, plan, *client, directory, {}, settings, announce);
+}
+
+RunOutcome resume_run(const path& directory, const Settings& typed, const Announce& announce) {
+  if (!std::filesystem::exists(directory / "run.json")) {
+    throw Error(ErrorCode::kUsage, directory.string() + ": holds no run.json, so there is no run",
+                "moebench run --model M --tasks T -o " + directory.string());
+  }
+  const RunDirectoryLock lock(directory);
+  LoadedRun loaded = load_run(directory);
+  for (const std::string& warning : loaded.warnings) announce(warning, true);
+  loaded.run.requested = resume_settings(loaded.run.requested, typed);
+  const RunSettings settings = parse_run_settings(loaded.run.requested);
+  const RunPlan plan = make_plan(settings);
+  refuse_other_plan(loaded.run, plan, directory.string());
+  refuse_foreign_samples(loaded.samples, plan, directory.string());
+
+  const auto recorded = static_cast<std::int64_t>(loaded.samples.size());
+  const auto planned = static_cast<std::int64_t>(plan.attempts().size());
+  if (recorded == planned && loaded.run.status == RunStatus::kComplete) {
+    announce(directory.string() + ": complete, nothing is left to do", false);
+    return {directory, recorded, planned, 0, false};
+  }
+  announce("resuming " + directory.string() + ": " + std::to_string(recorded) + " of " +
+               std::to_string(planned) + " answers are there; loading " + settings.model,
+           false);
+  const std::unique_ptr<EngineClient> client = make_client(engine_options(settings));
+  for (const std::string& warning : refuse_other_engine(loaded.run, settings, client->info())) {
+    announce(warning, true);
+    add_warning(loaded.run, warning);
+  }
+  return play_and_record(loaded.run, plan, *client, directory, std::move(loaded.samples), settings,
+                         announce);
+}
+
+}  // namespace moebench
