@@ -1,0 +1,98 @@
+// Lets the parity scripts ask the engine's own tokenizer and chat template.
+//
+//   text_probe encode DIR|tokenizer.json [add_special] [parse_special]   texts in, ids out
+//   text_probe decode DIR|tokenizer.json [skip_special]                  ids in, texts out
+//   text_probe time DIR|tokenizer.json                                   texts in, seconds out
+//
+// Texts come framed on standard input: a line with the number of bytes, then the bytes. Ids are one
+// line a text.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "engine/base/error.h"
+#include "engine/text/tokenizer.h"
+
+namespace {
+
+using moebench::Tokenizer;
+
+Tokenizer load(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) return Tokenizer::from_directory(path);
+  std::ifstream in(path, std::ios::binary);
+  moebench::TokenizerFiles files;
+  files.name = path.string();
+  files.tokenizer_json.assign(std::istreambuf_iterator<char>(in), {});
+  return Tokenizer::from_files(files);
+}
+
+std::vector<std::string> read_texts() {
+  std::vector<std::string> texts;
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    std::string text(std::stoul(line), '\0');
+    std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  const Tokenizer tokenizer = load(arguments.at(1));
+  const auto has = [&](const char* flag) {
+    return std::find(arguments.begin() + 2, arguments.end(), flag) != arguments.end();
+  };
+  if (arguments[0] == "encode") {
+    for (const std::string& text : read_texts()) {
+      const auto ids = tokenizer.encode(
+          text, {.parse_special = has("parse_special"), .add_special = has("add_special")});
+      std::string out;
+      for (const std::int32_t id : ids) out += std::to_string(id) + ' ';
+      std::cout << out << '\n';
+    }
+  } else if (arguments[0] == "decode") {
+    std::string line;
+    while (std::getline(std::cin, line)) {
+      std::istringstream in(line);
+      const std::vector<std::int32_t> ids{std::istream_iterator<std::int32_t>(in), {}};
+      const std::string text = tokenizer.decode(ids, has("skip_special"));
+      std::cout << text.size() << '\n' << text;
+    }
+  } else if (arguments[0] == "time") {
+    const auto texts = read_texts();
+    for (int pass = 0; pass < 5; ++pass) {
+      const auto begin = std::chrono::steady_clock::now();
+      std::size_t tokens = 0, bytes = 0;
+      for (const std::string& text : texts) {
+        tokens += tokenizer.encode(text).size();
+        bytes += text.size();
+      }
+      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+      std::cout << seconds.count() << ' ' << tokens << ' ' << bytes << '\n';
+    }
+  } else {
+    return 2;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const std::vector<std::string> arguments(argv + 1, argv + argc);
+    if (arguments.size() < 2) return 2;
+    return run(arguments);
+  } catch (const moebench::Error& error) {
+    std::cerr << error.what() << '\n';
+    return 3;
+  }
+}
