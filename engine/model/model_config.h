@@ -73,6 +73,14 @@ struct ModelConfig {
   bool tied_embeddings = false;
   RopeConfig rope;
   std::vector<LayerConfig> layers;
+
+  /// Tile of weights that shares one scale in FP8 checkpoints (weight_scale_inv); 0: no FP8.
+  std::int64_t fp8_tile_rows = 0;
+  std::int64_t fp8_tile_columns = 0;
+  /// Layers beyond layers.size() that the checkpoint may hold and the engine leaves out
+  /// (multi-token prediction).
+  std::int64_t prediction_layers = 0;
+  std::vector<std::string> notes;  ///< what a user may want to know: keys that were ignored
 };
 
 }  // namespace moebench
