@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+
+#include "reports/render/document.h"
+
+namespace moebench {
+
+struct ConsoleStyle {
+  bool color = false;  ///< ANSI colours; for a terminal only
+  int width = 100;     ///< columns; longer text cells are cut, numbers never
+};
+
+/// Aligned plain text. Plots are left out; their tables stay.
+std::string render_console(const Document& document, const ConsoleStyle& style = {});
+/// GitHub's Markdown.
+std::string render_markdown(const Document& document);
+/// One HTML file with everything inside: no network, no other file.
+std::string render_html(const Document& document);
+/// Every number of every table, one a line: table, row, column, unit, value, low, high, provenance.
+std::string render_csv(const Document& document);
+/// {"title", "subtitle", "tables": [{"id", "columns", "rows"}], "notes"}; samples stay in
+/// samples.jsonl.
+std::string render_json(const Document& document);
+
+}  // namespace moebench
