@@ -5,6 +5,7 @@ namespace moebench {
 void add_commands(CLI::App& app, Action& chosen) {
   add_run_command(app, chosen);
   add_report_command(app, chosen);
+  add_bench_command(app, chosen);
 }
 
 }  // namespace moebench

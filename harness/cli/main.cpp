@@ -6,6 +6,7 @@
 #include "engine/base/error.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/console.h"
+#include "harness/cli/help_format.h"
 #include "harness/environment/build.h"
 
 namespace {
@@ -44,6 +45,12 @@ std::string help_command(const CLI::App& app) {
   return command + " --help";
 }
 
+// "moebench bnech --model x": CLI11 would list every word from there on.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  if (!app.get_subcommands().empty() || argc < 2 || argv[1][0] == '-') return {};
+  return argv[1];
+}
+
 int run_action(const Action& action) {
   try {
     return static_cast<int>(action());
@@ -70,9 +77,9 @@ int main(int argc, char** argv) {
       "Evaluates Mixture-of-Experts reasoning models: accuracy, speed and cost from the same "
       "tokens.",
       "moebench"};
-  app.get_formatter()->column_width(34);
+  app.formatter(moebench::make_help_format());
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
-  app.get_formatter()->label("Subcommands", "Commands");
+  app.get_formatter()->label("Positionals", "Arguments");
   app.set_help_flag("-h,--help", "Show this help");
   app.set_version_flag("--version", version_text, "Show version, commit and compiler");
   app.footer(kFooter);
@@ -80,6 +87,7 @@ int main(int argc, char** argv) {
 
   Action chosen;
   moebench::add_commands(app, chosen);
+  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) sub->group("Commands");
 
   try {
     app.parse(argc, argv);
@@ -90,6 +98,10 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
+    if (const std::string command = unknown_command(app, argc, argv); !command.empty()) {
+      moebench::print_error("there is no command '" + command + "'", "moebench --help");
+      return static_cast<int>(ExitCode::kUsage);
+    }
     moebench::print_error(error.what(), help_command(app));
     return static_cast<int>(ExitCode::kUsage);
   }

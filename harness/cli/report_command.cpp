@@ -12,7 +12,7 @@ void add_report_command(CLI::App& app, Action& chosen) {
   CLI::App* sub =
       app.add_subcommand("report", "Render a run again: summary, report.md, report.html");
   sub->footer("Example:\n  moebench report runs/2026-01-31T12-00-00-canary");
-  sub->add_option("run", *directory, "The run's folder")->required()->type_name("DIR");
+  sub->add_option("run", *directory, "The run's folder")->required()->option_text("DIR");
   sub->callback([directory, &chosen] {
     chosen = [directory] {
       write_reports(*directory);

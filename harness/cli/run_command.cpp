@@ -113,7 +113,7 @@ void add_run_command(CLI::App& app, Action& chosen) {
     sub->add_option_function<std::string>(
            flags, [arguments, name](const std::string& text) { arguments->typed[name] = text; },
            help)
-        ->type_name(value)
+        ->option_text(value)
         ->group(group);
   };
   const auto flag = [&](const std::string& name, const std::string& help,
@@ -141,11 +141,11 @@ void add_run_command(CLI::App& app, Action& chosen) {
   const std::string where = "Where results go";
   sub->add_option("-o,--output", arguments->output,
                   "A new folder for the run; default: runs/<time>-<model>")
-      ->type_name("DIR")
+      ->option_text("DIR")
       ->group(where);
   sub->add_option("--resume", arguments->resume,
                   "Continue the run in DIR with its own settings; differing ones are refused")
-      ->type_name("DIR")
+      ->option_text("DIR")
       ->group(where);
   flag("step-log", "Also write steps.jsonl, one line a forward pass", where);
   setting("--usd-per-hour", "usd-per-hour", "What the machine costs; without it no cost is told",
@@ -164,15 +164,15 @@ void add_run_command(CLI::App& app, Action& chosen) {
        sampling);
 
   const std::string engine = "Engine";
-  setting("-b,--batch-size", "batch-size", "Sequences decoded together (32)", "N", engine);
+  setting("-b,--batch-size", "batch-size", "Sequences decoded together (default: 32)", "N", engine);
   setting("--threads", "threads", "0: one a physical core", "N", engine);
   setting("--weights-type", "weights-type",
           "Convert the weights at load: f32, bf16, f16, q8_0, q4_0, ...; default: as stored",
           "TYPE", engine);
-  setting("--kv-cache-type", "kv-cache-type", "f16 or f32 (f16)", "TYPE", engine);
+  setting("--kv-cache-type", "kv-cache-type", "f16 or f32 (default: f16)", "TYPE", engine);
   setting("--context", "context", "Longest prompt and answer together (0: what the model allows)",
           "N", engine);
-  setting("--device", "device", "cpu, reference (slow, exact) (cpu)", "NAME", engine);
+  setting("--device", "device", "cpu, reference (slow, exact) (default: cpu)", "NAME", engine);
 
   sub->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }
