@@ -3,6 +3,7 @@
 //   text_probe encode DIR|tokenizer.json [add_special] [parse_special]   texts in, ids out
 //   text_probe decode DIR|tokenizer.json [skip_special]                  ids in, texts out
 //   text_probe time DIR|tokenizer.json                                   texts in, seconds out
+//   text_probe render            {"template", "variables", "unix_time"} a line in, texts out
 //
 // Texts come framed on standard input: a line with the number of bytes, then the bytes. Ids are one
 // line a text.
@@ -14,11 +15,13 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "engine/base/error.h"
+#include "engine/text/chat_template.h"
 #include "engine/text/tokenizer.h"
 
 namespace {
@@ -45,7 +48,26 @@ std::vector<std::string> read_texts() {
   return texts;
 }
 
+/// A text that begins with "error: " stands for a template's failure.
+std::string render(const std::string& line) {
+  const auto request = nlohmann::ordered_json::parse(line);
+  try {
+    return moebench::ChatTemplate(request["template"].get<std::string>())
+        .render(request["variables"], request["unix_time"].get<std::int64_t>());
+  } catch (const moebench::Error& error) {
+    return std::string("error: ") + error.what();
+  }
+}
+
 int run(const std::vector<std::string>& arguments) {
+  if (arguments[0] == "render") {
+    std::string line;
+    while (std::getline(std::cin, line)) {
+      const std::string text = render(line);
+      std::cout << text.size() << '\n' << text;
+    }
+    return 0;
+  }
   const Tokenizer tokenizer = load(arguments.at(1));
   const auto has = [&](const char* flag) {
     return std::find(arguments.begin() + 2, arguments.end(), flag) != arguments.end();
@@ -89,7 +111,7 @@ int run(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   try {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
-    if (arguments.size() < 2) return 2;
+    if (arguments.empty()) return 2;
     return run(arguments);
   } catch (const moebench::Error& error) {
     std::cerr << error.what() << '\n';
