@@ -11,8 +11,8 @@
 namespace moebench {
 namespace {
 
-// How long a thread spins for the next job (or for the last chunk) before it sleeps: longer than the
-// serial stretches between two ops of a decode step, shorter than a futex round trip costs.
+// How long a thread spins for the next job (or for the last chunk) before it sleeps: longer than
+// the serial stretches between two ops of a decode step, shorter than a futex round trip costs.
 constexpr auto kSpin = std::chrono::microseconds(40);
 // A gap this long between two looks at the clock means that the OS ran something else on this core:
 // the machine is oversubscribed, and spinning takes time from whom we wait for.

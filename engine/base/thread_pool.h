@@ -11,8 +11,8 @@ namespace moebench {
 
 /// A fork-join pool. The calling thread works too; the others spin for a few microseconds between
 /// jobs, then sleep on a futex. Chunks are claimed one at a time from one atomic, so a thread that
-/// the OS has interrupted delays at most the chunk it holds. What a chunk computes must not depend on
-/// who computes it.
+/// the OS has interrupted delays at most the chunk it holds. What a chunk computes must not depend
+/// on who computes it.
 ///
 /// One job at a time: run() is called by one thread, never from inside a chunk.
 class ThreadPool {
@@ -26,8 +26,8 @@ class ThreadPool {
   int threads() const noexcept { return static_cast<int>(workers_.size()) + 1; }
 
   /// Calls body(chunk, thread) once for every chunk in [0, chunks), thread in [0, threads()), and
-  /// returns when all are done; everything they wrote is visible. body must not throw. Chunks start in
-  /// ascending order. At most 2^31 chunks.
+  /// returns when all are done; everything they wrote is visible. body must not throw. Chunks start
+  /// in ascending order. At most 2^31 chunks.
   template <class Body>
   void run(std::int64_t chunks, Body&& body) noexcept {
     using Plain = std::remove_reference_t<Body>;

@@ -22,8 +22,8 @@ enum class ActivationKind : std::uint8_t { kF32, kInt8x32, kInt8x256 };
 
 /// Rows of activations in every form that a call's weights ask for. q has `k` bytes a row.
 struct Activations {
-  const float* values = nullptr;  // (rows, k)
-  std::int64_t value_stride = 0;  // elements
+  const float* values = nullptr;   // (rows, k)
+  std::int64_t value_stride = 0;   // elements
   const std::int8_t* q = nullptr;  // (rows, k), x = scale * q
   std::int64_t q_stride = 0;
   const float* scales = nullptr;  // (rows, blocks): one a block of 32 or 256
@@ -32,8 +32,8 @@ struct Activations {
   std::int64_t sum_stride = 0;
 };
 
-/// tile (count, panel_rows) = the dot products of one panel with `count` rows of x, named by `rows`.
-/// The order of additions along k is the same for every count. 1 <= count <= max_rows.
+/// tile (count, panel_rows) = the dot products of one panel with `count` rows of x, named by
+/// `rows`. The order of additions along k is the same for every count. 1 <= count <= max_rows.
 using TileKernel = void (*)(const std::byte* panel, std::int64_t k, const Activations& x,
                             const std::int32_t* rows, int count, float* tile) noexcept;
 
@@ -46,12 +46,12 @@ struct TileOp {
 struct AttentionTask {
   static constexpr int kMaxQueries = 8;
   int count = 0;
-  const float* queries[kMaxQueries];     // (key_width)
-  float* outputs[kMaxQueries];           // (value_width)
-  std::int64_t first[kMaxQueries];       // positions first .. last (inclusive) are seen
+  const float* queries[kMaxQueries];  // (key_width)
+  float* outputs[kMaxQueries];        // (value_width)
+  std::int64_t first[kMaxQueries];    // positions first .. last (inclusive) are seen
   std::int64_t last[kMaxQueries];
-  const std::int32_t* pages = nullptr;   // block table of the sequence
-  const void* keys = nullptr;            // page 0, position 0, this KV head
+  const std::int32_t* pages = nullptr;  // block table of the sequence
+  const void* keys = nullptr;           // page 0, position 0, this KV head
   const void* values = nullptr;
   std::int64_t key_page_stride = 0, key_token_stride = 0;  // elements
   std::int64_t value_page_stride = 0, value_token_stride = 0;
@@ -80,9 +80,7 @@ struct Kernels {
 };
 
 /// Rows of a panel: 16 for plain types, 8 for block-quantised ones.
-constexpr int panel_rows(Packing packing) noexcept {
-  return packing <= Packing::kBF16 ? 16 : 8;
-}
+constexpr int panel_rows(Packing packing) noexcept { return packing <= Packing::kBF16 ? 16 : 8; }
 constexpr ActivationKind activation_kind(Packing packing) noexcept {
   if (packing <= Packing::kBF16) return ActivationKind::kF32;
   return packing >= Packing::kQ4_K ? ActivationKind::kInt8x256 : ActivationKind::kInt8x32;

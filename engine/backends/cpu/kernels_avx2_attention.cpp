@@ -5,10 +5,10 @@
 
 // Attention over the cache's blocks of 32 positions, in ascending order, with an online softmax
 // (Milakov and Gimelshein, arXiv 1805.02867). What is added in which order depends on a query's own
-// position alone: a score is 8 chains of FMAs along the key, added as horizontal_sum does; a block's
-// values are added position by position. A block's keys and values are read once for up to 8 queries.
-// Per block and KV head: 32 (key_width + value_width) elements, 64 (key_width + value_width) FLOPs a
-// query.
+// position alone: a score is 8 chains of FMAs along the key, added as horizontal_sum does; a
+// block's values are added position by position. A block's keys and values are read once for up to
+// 8 queries. Per block and KV head: 32 (key_width + value_width) elements, 64 (key_width +
+// value_width) FLOPs a query.
 
 namespace moebench::cpu::avx2 {
 namespace {
@@ -97,8 +97,8 @@ struct Softmax {
   float highest, sum;
 };
 
-/// Turns a query's scores of a block into weights relative to the highest score so far, and rescales
-/// what was added under an older one. Positions outside [from, to) get weight 0.
+/// Turns a query's scores of a block into weights relative to the highest score so far, and
+/// rescales what was added under an older one. Positions outside [from, to) get weight 0.
 inline void update_softmax(float* scores, int from, int to, float scale, Softmax& state,
                            float* output, std::int64_t width) noexcept {
   const float lowest = -__builtin_inff();
@@ -108,12 +108,12 @@ inline void update_softmax(float* scores, int from, int to, float scale, Softmax
   for (int i = 0; i < 4; ++i)
     s[i] = _mm256_mul_ps(_mm256_loadu_ps(scores + 8 * i), _mm256_set1_ps(scale));
   for (int i = 0; i < 4; ++i) {  // a masked score stays -inf whatever the scale's sign
-    const __m256 masked = _mm256_cmp_ps(_mm256_loadu_ps(scores + 8 * i), _mm256_set1_ps(lowest),
-                                        _CMP_EQ_OQ);
+    const __m256 masked =
+        _mm256_cmp_ps(_mm256_loadu_ps(scores + 8 * i), _mm256_set1_ps(lowest), _CMP_EQ_OQ);
     s[i] = _mm256_blendv_ps(s[i], _mm256_set1_ps(lowest), masked);
   }
-  const float block = horizontal_max(
-      _mm256_max_ps(_mm256_max_ps(s[0], s[1]), _mm256_max_ps(s[2], s[3])));
+  const float block =
+      horizontal_max(_mm256_max_ps(_mm256_max_ps(s[0], s[1]), _mm256_max_ps(s[2], s[3])));
   if (block > state.highest) {
     if (state.sum != 0.0f) {
       const __m256 shrink = exp_ps(_mm256_set1_ps(state.highest - block));
@@ -130,15 +130,13 @@ inline void update_softmax(float* scores, int from, int to, float scale, Softmax
     s[i] = exp_ps(_mm256_sub_ps(s[i], highest));
     _mm256_storeu_ps(scores + 8 * i, s[i]);
   }
-  state.sum += horizontal_sum(
-      _mm256_add_ps(_mm256_add_ps(s[0], s[1]), _mm256_add_ps(s[2], s[3])));
+  state.sum += horizontal_sum(_mm256_add_ps(_mm256_add_ps(s[0], s[1]), _mm256_add_ps(s[2], s[3])));
 }
 
 template <class Cache, int kQueries>
 inline void attend_block(const AttentionTask& a, int first_query, std::int64_t block,
-                         const typename Cache::Element* keys,
-                         const typename Cache::Element* values, Softmax* states, float* outputs,
-                         float* scores) noexcept {
+                         const typename Cache::Element* keys, const typename Cache::Element* values,
+                         Softmax* states, float* outputs, float* scores) noexcept {
   const std::int64_t start = block * kAttentionBlock;
   int from[kQueries], to[kQueries], low = 32, high = 0;
   for (int q = 0; q < kQueries; ++q) {

@@ -4,8 +4,8 @@
 
 // Panels of 16 rows in F32, F16 or BF16 times rows of F32. Each output is one chain of FMAs over
 // k = 0, 1, 2, ... whatever the number of rows.
-// Per call: 16 k sizeof(weight) bytes of weights, 32 k FLOPs a row. One row is bound by memory; from
-// 4 rows up the FMA units are (2 FMAs of 8 lanes a cycle).
+// Per call: 16 k sizeof(weight) bytes of weights, 32 k FLOPs a row. One row is bound by memory;
+// from 4 rows up the FMA units are (2 FMAs of 8 lanes a cycle).
 
 namespace moebench::cpu::avx2 {
 namespace {
@@ -25,8 +25,7 @@ struct LoadF16 {
 struct LoadBF16 {
   static constexpr std::int64_t kBytes = 2;
   static inline __m256 load(const std::byte* p) noexcept {
-    const __m256i wide =
-        _mm256_cvtepu16_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
     return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
   }
 };
@@ -61,12 +60,18 @@ template <class Load>
 void dispatch(const std::byte* panel, std::int64_t k, const Activations& x,
               const std::int32_t* rows, int count, float* out) noexcept {
   switch (count) {
-    case 1: return tile<Load, 1>(panel, k, x, rows, out);
-    case 2: return tile<Load, 2>(panel, k, x, rows, out);
-    case 3: return tile<Load, 3>(panel, k, x, rows, out);
-    case 4: return tile<Load, 4>(panel, k, x, rows, out);
-    case 5: return tile<Load, 5>(panel, k, x, rows, out);
-    default: return tile<Load, 6>(panel, k, x, rows, out);
+    case 1:
+      return tile<Load, 1>(panel, k, x, rows, out);
+    case 2:
+      return tile<Load, 2>(panel, k, x, rows, out);
+    case 3:
+      return tile<Load, 3>(panel, k, x, rows, out);
+    case 4:
+      return tile<Load, 4>(panel, k, x, rows, out);
+    case 5:
+      return tile<Load, 5>(panel, k, x, rows, out);
+    default:
+      return tile<Load, 6>(panel, k, x, rows, out);
   }
 }
 

@@ -4,10 +4,10 @@
 
 #include "engine/backends/cpu/kernels_avx2.h"
 
-// Panels of 8 rows of the K-quants (super-blocks of 256), times rows of int8 with one scale per 256.
-// A super-block's weighted integer sums (sub-block scale * dot product) are exact in int32; then one
-// FMA a super-block for the products and, in Q4_K, one for the minima.
-// Per call: k/256 * (1184 Q4_K, 1696 Q6_K) bytes, 16 k operations a row.
+// Panels of 8 rows of the K-quants (super-blocks of 256), times rows of int8 with one scale per
+// 256. A super-block's weighted integer sums (sub-block scale * dot product) are exact in int32;
+// then one FMA a super-block for the products and, in Q4_K, one for the minima. Per call: k/256 *
+// (1184 Q4_K, 1696 Q6_K) bytes, 16 k operations a row.
 
 namespace moebench::cpu::avx2 {
 namespace {
@@ -35,8 +35,8 @@ inline __m256i both_second(__m256i pairs) noexcept {
                               7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15));
 }
 
-// A sub-block of 32 stays in int16 (at most 30480, see kernels_avx2_q32.cpp); one madd then both adds
-// its pairs and multiplies by the sub-block's scale.
+// A sub-block of 32 stays in int16 (at most 30480, see kernels_avx2_q32.cpp); one madd then both
+// adds its pairs and multiplies by the sub-block's scale.
 template <int kRows>
 void tile_q4_k(const std::byte* panel, std::int64_t k, const Activations& x,
                const std::int32_t* rows, float* out) noexcept {
@@ -90,8 +90,8 @@ void tile_q4_k(const std::byte* panel, std::int64_t k, const Activations& x,
   for (int t = 0; t < kRows; ++t) _mm256_storeu_ps(out + 8 * t, acc[t]);
 }
 
-// 6-bit weights, taken as 0..63 (the offset of 32 goes through the activations' sums): two pairs add
-// up to at most 2 * 2 * 63 * 127 = 32004, so half a group of 16 stays in int16.
+// 6-bit weights, taken as 0..63 (the offset of 32 goes through the activations' sums): two pairs
+// add up to at most 2 * 2 * 63 * 127 = 32004, so half a group of 16 stays in int16.
 template <int kRows>
 void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
                const std::int32_t* rows, float* out) noexcept {
@@ -118,7 +118,8 @@ void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
     for (int s = 0; s < 8; ++s, quants += 192) {
       const __m256i pairs = _mm256_cvtepi8_epi16(load16(panel + 32 + 16 * s));
       const __m256i scales[2] = {both_first(pairs), both_second(pairs)};
-      // Group g of the low nibbles belongs to the first 16, group g + 4 (the high ones) to the second.
+      // Group g of the low nibbles belongs to the first 16, group g + 4 (the high ones) to the
+      // second.
 #pragma GCC unroll 2
       for (int half = 0; half < 2; ++half) {
         const __m256i bits = load(quants + 128 + 32 * half);
@@ -126,10 +127,9 @@ void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
 #pragma GCC unroll 4
         for (int g = 0; g < 4; ++g) {
           const __m256i v = load(quants + 32 * g);
-          const __m256i nibble =
-              _mm256_and_si256(half == 0 ? v : _mm256_srli_epi16(v, 4), mask);
-          const __m256i top = g < 2 ? _mm256_slli_epi16(bits, 4 - 2 * g)
-                                    : _mm256_srli_epi16(bits, 2 * g - 4);
+          const __m256i nibble = _mm256_and_si256(half == 0 ? v : _mm256_srli_epi16(v, 4), mask);
+          const __m256i top =
+              g < 2 ? _mm256_slli_epi16(bits, 4 - 2 * g) : _mm256_srli_epi16(bits, 2 * g - 4);
           w[g] = _mm256_or_si256(nibble, _mm256_and_si256(top, two_bits));
         }
 #pragma GCC unroll 8
@@ -139,9 +139,9 @@ void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
                                              _mm256_maddubs_epi16(w[1], broadcast4(at + 4)));
           const __m256i r = _mm256_add_epi16(_mm256_maddubs_epi16(w[2], broadcast4(at + 8)),
                                              _mm256_maddubs_epi16(w[3], broadcast4(at + 12)));
-          total[t] = _mm256_add_epi32(
-              total[t], _mm256_add_epi32(_mm256_madd_epi16(p, scales[half]),
-                                         _mm256_madd_epi16(r, scales[half])));
+          total[t] =
+              _mm256_add_epi32(total[t], _mm256_add_epi32(_mm256_madd_epi16(p, scales[half]),
+                                                          _mm256_madd_epi16(r, scales[half])));
         }
       }
     }
@@ -161,10 +161,14 @@ TileOp tile_q4_k() noexcept {
   return {[](const std::byte* panel, std::int64_t k, const Activations& x, const std::int32_t* rows,
              int count, float* out) noexcept {
             switch (count) {
-              case 1: return tile_q4_k<1>(panel, k, x, rows, out);
-              case 2: return tile_q4_k<2>(panel, k, x, rows, out);
-              case 3: return tile_q4_k<3>(panel, k, x, rows, out);
-              default: return tile_q4_k<4>(panel, k, x, rows, out);
+              case 1:
+                return tile_q4_k<1>(panel, k, x, rows, out);
+              case 2:
+                return tile_q4_k<2>(panel, k, x, rows, out);
+              case 3:
+                return tile_q4_k<3>(panel, k, x, rows, out);
+              default:
+                return tile_q4_k<4>(panel, k, x, rows, out);
             }
           },
           4};
@@ -174,10 +178,14 @@ TileOp tile_q6_k() noexcept {
   return {[](const std::byte* panel, std::int64_t k, const Activations& x, const std::int32_t* rows,
              int count, float* out) noexcept {
             switch (count) {
-              case 1: return tile_q6_k<1>(panel, k, x, rows, out);
-              case 2: return tile_q6_k<2>(panel, k, x, rows, out);
-              case 3: return tile_q6_k<3>(panel, k, x, rows, out);
-              default: return tile_q6_k<4>(panel, k, x, rows, out);
+              case 1:
+                return tile_q6_k<1>(panel, k, x, rows, out);
+              case 2:
+                return tile_q6_k<2>(panel, k, x, rows, out);
+              case 3:
+                return tile_q6_k<3>(panel, k, x, rows, out);
+              default:
+                return tile_q6_k<4>(panel, k, x, rows, out);
             }
           },
           4};

@@ -4,8 +4,8 @@
 
 #include "engine/backends/cpu/kernels_avx2.h"
 
-// Panels of 8 rows of the types with blocks of 32, times rows of int8 (layouts: packing.h). A block's
-// dot product is exact in int32; one FMA a block then adds it, in the order of the blocks.
+// Panels of 8 rows of the types with blocks of 32, times rows of int8 (layouts: packing.h). A
+// block's dot product is exact in int32; one FMA a block then adds it, in the order of the blocks.
 // Per call: k/32 * (272 Q8_0, 176 Q5_0, 160 Q4_1, 144 Q4_0) bytes, 16 k operations a row.
 
 namespace moebench::cpu::avx2 {
@@ -25,8 +25,8 @@ inline __m256 scales8(const std::byte* p) noexcept {
 
 // Zen 2 multiplies int8 and int16 vectors on one of its four vector units, so the usual
 // maddubs + madd pair a product costs two of its cycles. Here the pairs of products (|p| <= 32512)
-// are added in int16: their sum S modulo 2^16, and the sum H of p >> 8. S - 256 H lies in [0, 2040],
-// so S is known exactly: 256 H + ((S - 256 H) mod 2^16). Two madds a block instead of eight.
+// are added in int16: their sum S modulo 2^16, and the sum H of p >> 8. S - 256 H lies in [0,
+// 2040], so S is known exactly: 256 H + ((S - 256 H) mod 2^16). Two madds a block instead of eight.
 struct Q8_0 {
   static constexpr int kBlockBytes = 256, kScales = 1, kOffset = 0, kMaxRows = 4;
   template <int kRows>
@@ -40,8 +40,8 @@ struct Q8_0 {
       const __m256i magnitude = _mm256_abs_epi8(v);
 #pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) {
-        const __m256i p = _mm256_maddubs_epi16(
-            magnitude, _mm256_sign_epi8(broadcast4(x[t] + at + 4 * g), v));
+        const __m256i p =
+            _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(broadcast4(x[t] + at + 4 * g), v));
         wrapped[t] = _mm256_add_epi16(wrapped[t], p);
         high[t] = _mm256_add_epi16(high[t], _mm256_srai_epi16(p, 8));
       }
@@ -73,8 +73,7 @@ struct Nibbles {
       const __m256i high = _mm256_and_si256(_mm256_srli_epi16(v, 4), mask);
 #pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) {
-        acc[t] = _mm256_add_epi16(acc[t],
-                                  _mm256_maddubs_epi16(low, broadcast4(x[t] + at + 4 * g)));
+        acc[t] = _mm256_add_epi16(acc[t], _mm256_maddubs_epi16(low, broadcast4(x[t] + at + 4 * g)));
         acc[t] = _mm256_add_epi16(acc[t],
                                   _mm256_maddubs_epi16(high, broadcast4(x[t] + at + 16 + 4 * g)));
       }
@@ -98,16 +97,15 @@ struct Q5_0 {
       const __m256i v = load(w + 32 * g);
       // Bit g of each byte of `fifth` moves to bit 4 (a shift of whole int16s; the mask drops what
       // came from the neighbour).
-      const __m256i low = _mm256_or_si256(
-          _mm256_and_si256(v, mask), _mm256_and_si256(_mm256_slli_epi16(fifth, 4 - g), bit));
-      const __m256i high = _mm256_or_si256(
-          _mm256_and_si256(_mm256_srli_epi16(v, 4), mask),
-          _mm256_and_si256(_mm256_srli_epi16(fifth, g), bit));
+      const __m256i low = _mm256_or_si256(_mm256_and_si256(v, mask),
+                                          _mm256_and_si256(_mm256_slli_epi16(fifth, 4 - g), bit));
+      const __m256i high = _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(v, 4), mask),
+                                           _mm256_and_si256(_mm256_srli_epi16(fifth, g), bit));
 #pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) {
         a[t] = _mm256_add_epi16(a[t], _mm256_maddubs_epi16(low, broadcast4(x[t] + at + 4 * g)));
-        b[t] = _mm256_add_epi16(b[t],
-                                _mm256_maddubs_epi16(high, broadcast4(x[t] + at + 16 + 4 * g)));
+        b[t] =
+            _mm256_add_epi16(b[t], _mm256_maddubs_epi16(high, broadcast4(x[t] + at + 16 + 4 * g)));
       }
     }
     const __m256i ones = _mm256_set1_epi16(1);
@@ -155,10 +153,14 @@ template <class Format>
 void dispatch(const std::byte* panel, std::int64_t k, const Activations& x,
               const std::int32_t* rows, int count, float* out) noexcept {
   switch (count) {
-    case 1: return tile<Format, 1>(panel, k, x, rows, out);
-    case 2: return tile<Format, 2>(panel, k, x, rows, out);
-    case 3: return tile<Format, 3>(panel, k, x, rows, out);
-    default: return tile<Format, 4>(panel, k, x, rows, out);
+    case 1:
+      return tile<Format, 1>(panel, k, x, rows, out);
+    case 2:
+      return tile<Format, 2>(panel, k, x, rows, out);
+    case 3:
+      return tile<Format, 3>(panel, k, x, rows, out);
+    default:
+      return tile<Format, 4>(panel, k, x, rows, out);
   }
 }
 

@@ -98,8 +98,7 @@ void rms_norm(float* out, const float* x, const float* weight, std::int64_t n,
 void silu_product(float* out, const float* gate, const float* up, std::int64_t n) noexcept {
   const __m256 one = _mm256_set1_ps(1.0f), sign = _mm256_set1_ps(-0.0f);
   const auto eight = [&](__m256 g, __m256 u) noexcept {
-    const __m256 sigmoid =
-        _mm256_div_ps(one, _mm256_add_ps(one, exp_ps(_mm256_xor_ps(g, sign))));
+    const __m256 sigmoid = _mm256_div_ps(one, _mm256_add_ps(one, exp_ps(_mm256_xor_ps(g, sign))));
     return _mm256_mul_ps(_mm256_mul_ps(g, sigmoid), u);
   };
   std::int64_t i = 0;

@@ -80,9 +80,9 @@ int dot_groups(Element element, const std::byte* block, int first_group, int gro
   return sum;
 }
 
-void tile_32(const std::byte* panel, std::int64_t k, const Activations& x,
-             const std::int32_t* rows, int count, float* out, Element element,
-             std::int64_t block_bytes, int scale_count, int offset) noexcept {
+void tile_32(const std::byte* panel, std::int64_t k, const Activations& x, const std::int32_t* rows,
+             int count, float* out, Element element, std::int64_t block_bytes, int scale_count,
+             int offset) noexcept {
   const std::int64_t blocks = k / 32;
   const std::byte* const quants = panel + (blocks * 16 * scale_count + 31) / 32 * 32;
   for (int t = 0; t < count; ++t) {
@@ -134,8 +134,8 @@ void tile_q4_k(const std::byte* panel, std::int64_t k, const Activations& x,
         int total = 0, minima = 0;
         for (int s = 0; s < 8; ++s) {
           const int pair = 16 * (s / 2) + 2 * r + s % 2;
-          total += byte_at(p, 32 + pair) *
-                   dot_groups(&nibble, p + 160 + 128 * s, 0, 8, r, q + 32 * s);
+          total +=
+              byte_at(p, 32 + pair) * dot_groups(&nibble, p + 160 + 128 * s, 0, 8, r, q + 32 * s);
           minima += byte_at(p, 96 + pair) * (sums[2 * s] + sums[2 * s + 1]);
         }
         acc += static_cast<float>(total) * (half_at(p, r) * scales[b]);
@@ -158,11 +158,10 @@ void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
         const std::int16_t* const sums = x.sums + rows[t] * x.sum_stride + 16 * b;
         int total = 0;
         for (int g = 0; g < 16; ++g) {
-          const int scale =
-              static_cast<std::int8_t>(byte_at(p, 32 + 16 * (g / 2) + 2 * r + g % 2));
-          total += scale * (dot_groups(&q6, p + 160 + 192 * (g / 2), 4 * (g % 2), 4, r,
-                                       q + 16 * g) -
-                            32 * sums[g]);
+          const int scale = static_cast<std::int8_t>(byte_at(p, 32 + 16 * (g / 2) + 2 * r + g % 2));
+          total +=
+              scale * (dot_groups(&q6, p + 160 + 192 * (g / 2), 4 * (g % 2), 4, r, q + 16 * g) -
+                       32 * sums[g]);
         }
         acc += static_cast<float>(total) * (half_at(p, r) * scales[b]);
       }

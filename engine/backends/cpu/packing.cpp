@@ -23,10 +23,14 @@ struct Layout32 {
 };
 constexpr Layout32 layout_32(Packing packing) noexcept {
   switch (packing) {
-    case Packing::kQ8_0: return {1, 256};
-    case Packing::kQ5_0: return {1, 160};
-    case Packing::kQ4_1: return {2, 128};
-    default: return {1, 128};
+    case Packing::kQ8_0:
+      return {1, 256};
+    case Packing::kQ5_0:
+      return {1, 160};
+    case Packing::kQ4_1:
+      return {2, 128};
+    default:
+      return {1, 128};
   }
 }
 constexpr std::size_t kQ4KBytes = 1184, kQ6KBytes = 1696;
@@ -158,29 +162,42 @@ void pack_plain(std::byte* panel, std::int64_t row, const T* source, std::int64_
 std::size_t panel_bytes(Packing packing, std::int64_t k) noexcept {
   const auto n = static_cast<std::size_t>(k);
   switch (packing) {
-    case Packing::kF32: return n * 64;
+    case Packing::kF32:
+      return n * 64;
     case Packing::kF16:
-    case Packing::kBF16: return round_up(n * 32, 64);
-    case Packing::kQ4_K: return round_up(n / 256 * kQ4KBytes, 64);
-    case Packing::kQ6_K: return round_up(n / 256 * kQ6KBytes, 64);
-    default: break;
+    case Packing::kBF16:
+      return round_up(n * 32, 64);
+    case Packing::kQ4_K:
+      return round_up(n / 256 * kQ4KBytes, 64);
+    case Packing::kQ6_K:
+      return round_up(n / 256 * kQ6KBytes, 64);
+    default:
+      break;
   }
   const Layout32 layout = layout_32(packing);
   return round_up(round_up(n / 32 * 16 * layout.scales, 32) + n / 32 * layout.block_bytes, 64);
 }
 
-Packing packing_for(DType dtype, std::int64_t k) noexcept {
-  (void)k;
+Packing packing_for(DType dtype) noexcept {
   switch (dtype) {
-    case DType::kF32: return Packing::kF32;
-    case DType::kBF16: return Packing::kBF16;
-    case DType::kQ8_0: return Packing::kQ8_0;
-    case DType::kQ5_0: return Packing::kQ5_0;
-    case DType::kQ4_0: return Packing::kQ4_0;
-    case DType::kQ4_1: return Packing::kQ4_1;
-    case DType::kQ4_K: return Packing::kQ4_K;
-    case DType::kQ6_K: return Packing::kQ6_K;
-    default: return Packing::kF16;
+    case DType::kF32:
+      return Packing::kF32;
+    case DType::kBF16:
+      return Packing::kBF16;
+    case DType::kQ8_0:
+      return Packing::kQ8_0;
+    case DType::kQ5_0:
+      return Packing::kQ5_0;
+    case DType::kQ4_0:
+      return Packing::kQ4_0;
+    case DType::kQ4_1:
+      return Packing::kQ4_1;
+    case DType::kQ4_K:
+      return Packing::kQ4_K;
+    case DType::kQ6_K:
+      return Packing::kQ6_K;
+    default:
+      return Packing::kF16;
   }
 }
 
@@ -192,13 +209,26 @@ void pack_panel(Packing packing, std::byte* panel, const TensorView& source, std
   for (std::int64_t r = 0; r < panel_rows(packing) && first + r < n; ++r) {
     const std::byte* const row = source.data + static_cast<std::size_t>(first + r) * bytes;
     switch (packing) {
-      case Packing::kQ4_K: pack_q4_k(panel, r, row, k); break;
-      case Packing::kQ6_K: pack_q6_k(panel, r, row, k); break;
+      case Packing::kQ4_K:
+        pack_q4_k(panel, r, row, k);
+        break;
+      case Packing::kQ6_K:
+        pack_q6_k(panel, r, row, k);
+        break;
       case Packing::kQ8_0:
       case Packing::kQ5_0:
       case Packing::kQ4_0:
-      case Packing::kQ4_1: pack_32(packing, panel, r, row, k); break;
+      case Packing::kQ4_1:
+        pack_32(packing, panel, r, row, k);
+        break;
       default: {
+        const bool as_is = (packing == Packing::kF16 && source.dtype == DType::kF16) ||
+                           (packing == Packing::kBF16 && source.dtype == DType::kBF16);
+        if (as_is) {
+          std::byte* to = panel + 2 * r;
+          for (std::int64_t i = 0; i < k; ++i, to += 32) std::memcpy(to, row + 2 * i, 2);
+          break;
+        }
         values.resize(static_cast<std::size_t>(k));
         to_f32(values.data(), row, source.dtype, static_cast<std::size_t>(k));
         if (packing == Packing::kF32)
@@ -214,19 +244,20 @@ void pack_panel(Packing packing, std::byte* panel, const TensorView& source, std
 
 std::shared_ptr<std::byte> WeightMemory::allocate(std::size_t bytes) {
   constexpr std::size_t kLargePage = std::size_t{2} << 20;
-  const std::size_t size = round_up(bytes == 0 ? 1 : bytes, bytes >= kLargePage ? kLargePage : 4096);
+  const std::size_t size =
+      round_up(bytes == 0 ? 1 : bytes, bytes >= kLargePage ? kLargePage : 4096);
   // A large page must start at a multiple of its size: map one more, then cut to fit.
   const std::size_t extra = bytes >= kLargePage ? kLargePage : 0;
-  void* const mapped = mmap(nullptr, size + extra, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const mapped =
+      mmap(nullptr, size + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED)
     throw Error(ErrorCode::kDevice,
                 "no memory for " + std::to_string(bytes >> 20) + " MiB of weights",
                 "close other programs, or use a smaller or more strongly quantised model");
   auto* begin = static_cast<std::byte*>(mapped);
   if (extra != 0) {
-    const std::size_t lead = (kLargePage - reinterpret_cast<std::uintptr_t>(begin) % kLargePage) %
-                             kLargePage;
+    const std::size_t lead =
+        (kLargePage - reinterpret_cast<std::uintptr_t>(begin) % kLargePage) % kLargePage;
     if (lead != 0) munmap(begin, lead);
     if (lead != extra) munmap(begin + lead + size, extra - lead);
     begin += lead;

@@ -16,9 +16,11 @@ namespace moebench::cpu {
 //   kQ8_0  [k/32][8] f16 scales | [k/32][8 groups][8 rows][4 neighbours along k] int8
 //   kQ4_0  [k/32][8] f16 scales | [k/32][4][8][4]: group g low, group g + 4 high nibble
 //   kQ4_1  [k/32][2][8] f16 scales, minima | as kQ4_0
-//   kQ5_0  [k/32][8] f16 scales | [k/32]{[4][8][4] nibbles as kQ4_0, [8][4] bytes whose bit g is the
+//   kQ5_0  [k/32][8] f16 scales | [k/32]{[4][8][4] nibbles as kQ4_0, [8][4] bytes whose bit g is
+//   the
 //          fifth bit of group g}
-//   kQ4_K  per 256: [8] f16 d | [8] f16 dmin | [4][8][2] scales | [4][8][2] minima (of sub-blocks 2i
+//   kQ4_K  per 256: [8] f16 d | [8] f16 dmin | [4][8][2] scales | [4][8][2] minima (of sub-blocks
+//   2i
 //          and 2i + 1) | [8 sub-blocks] as kQ4_0
 //   kQ6_K  per 256: [8] f16 d | 16 zero bytes | [8][8][2] int8 scales (of 16-groups 2i, 2i + 1) |
 //          [8]{[4][8][4] low nibbles as kQ4_0, [2][8][4] bytes: byte p holds the two high bits of
@@ -28,7 +30,7 @@ namespace moebench::cpu {
 std::size_t panel_bytes(Packing packing, std::int64_t k) noexcept;
 
 /// The packing for a stored type: its own where there is one, else F16 through dequantisation.
-Packing packing_for(DType dtype, std::int64_t k) noexcept;
+Packing packing_for(DType dtype) noexcept;
 
 /// Packs rows [first, first + panel_rows) of `source` (n, k); rows >= n become zero.
 void pack_panel(Packing packing, std::byte* panel, const TensorView& source, std::int64_t first);

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "engine/backends/backend.h"
+#include "engine/tensor/convert.h"
+
+namespace moebench::conformance {
+
+/// Normal values from a seed.
+inline std::vector<float> normal(std::int64_t n, std::uint32_t seed, float deviation = 1.0f) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<float> distribution(0.0f, deviation);
+  std::vector<float> values(static_cast<std::size_t>(n));
+  for (float& v : values) v = distribution(generator);
+  return values;
+}
+
+/// A tensor in a backend's memory.
+template <class T>
+struct DeviceTensor {
+  Backend* backend;
+  std::unique_ptr<Buffer> buffer;
+  Tensor tensor;
+
+  DeviceTensor(Backend& b, DType dtype, const Shape& shape)
+      : backend(&b), buffer(b.allocate(static_cast<std::size_t>(shape.elements()) * sizeof(T))) {
+    tensor = Tensor::contiguous(buffer->data(), dtype, shape);
+  }
+  DeviceTensor(Backend& b, DType dtype, const Shape& shape, std::span<const T> values)
+      : DeviceTensor(b, dtype, shape) {
+    b.upload(buffer->data(), values.data(), values.size_bytes());
+  }
+  std::vector<T> download() const {
+    std::vector<T> values(static_cast<std::size_t>(tensor.shape.elements()));
+    backend->download(values.data(), buffer->data(), values.size() * sizeof(T));
+    return values;
+  }
+};
+
+struct F32Tensor : DeviceTensor<float> {
+  F32Tensor(Backend& b, const Shape& s) : DeviceTensor(b, DType::kF32, s) {}
+  F32Tensor(Backend& b, const Shape& s, std::span<const float> v)
+      : DeviceTensor(b, DType::kF32, s, v) {}
+};
+struct I32Tensor : DeviceTensor<std::int32_t> {
+  I32Tensor(Backend& b, const Shape& s, std::span<const std::int32_t> v)
+      : DeviceTensor(b, DType::kI32, s, v) {}
+};
+
+/// Rows `rows` of (kRows, width).
+template <class T>
+std::vector<T> pick_rows(std::span<const T> all, std::int64_t width, std::span<const int> rows) {
+  std::vector<T> picked;
+  for (const int r : rows) {
+    const T* const from = all.data() + r * width;
+    picked.insert(picked.end(), from, from + width);
+  }
+  return picked;
+}
+
+/// Weights of a stored type, with the memory that they live in.
+struct StoredWeight {
+  std::vector<std::byte> bytes;
+  TensorView view;
+
+  StoredWeight(DType dtype, const Shape& shape, std::uint32_t seed, float deviation) {
+    const std::vector<float> values = normal(shape.elements(), seed, deviation);
+    bytes.resize(row_bytes(dtype, values.size()));
+    from_f32(bytes.data(), dtype, values);
+    view = {bytes.data(), dtype, shape};
+  }
+};
+
+}  // namespace moebench::conformance
