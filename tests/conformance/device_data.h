@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <random>
 #include <span>
+#include <tuple>
 #include <vector>
 
 #include "engine/backends/backend.h"
@@ -11,12 +13,17 @@
 
 namespace moebench::conformance {
 
-/// Normal values from a seed.
-inline std::vector<float> normal(std::int64_t n, std::uint32_t seed, float deviation = 1.0f) {
-  std::mt19937 generator(seed);
-  std::normal_distribution<float> distribution(0.0f, deviation);
-  std::vector<float> values(static_cast<std::size_t>(n));
-  for (float& v : values) v = distribution(generator);
+/// Normal values from a seed; made once (the suite asks for the same inputs many times).
+inline const std::vector<float>& normal(std::int64_t n, std::uint32_t seed,
+                                        float deviation = 1.0f) {
+  static std::map<std::tuple<std::int64_t, std::uint32_t, float>, std::vector<float>> made;
+  std::vector<float>& values = made[{n, seed, deviation}];
+  if (values.empty()) {
+    std::mt19937 generator(seed);
+    std::normal_distribution<float> distribution(0.0f, deviation);
+    values.resize(static_cast<std::size_t>(n));
+    for (float& v : values) v = distribution(generator);
+  }
   return values;
 }
 
@@ -63,17 +70,18 @@ std::vector<T> pick_rows(std::span<const T> all, std::int64_t width, std::span<c
   return picked;
 }
 
-/// Weights of a stored type, with the memory that they live in.
-struct StoredWeight {
-  std::vector<std::byte> bytes;
-  TensorView view;
-
-  StoredWeight(DType dtype, const Shape& shape, std::uint32_t seed, float deviation) {
-    const std::vector<float> values = normal(shape.elements(), seed, deviation);
+/// Weights of a stored type; made once, kept for the program's life.
+inline TensorView stored(DType dtype, const Shape& shape, std::uint32_t seed, float deviation) {
+  static std::map<std::tuple<DType, std::int64_t, std::int64_t, std::uint32_t, float>,
+                  std::vector<std::byte>>
+      made;
+  std::vector<std::byte>& bytes = made[{dtype, shape.elements(), shape.back(), seed, deviation}];
+  if (bytes.empty()) {
+    const std::vector<float>& values = normal(shape.elements(), seed, deviation);
     bytes.resize(row_bytes(dtype, values.size()));
     from_f32(bytes.data(), dtype, values);
-    view = {bytes.data(), dtype, shape};
   }
-};
+  return {bytes.data(), dtype, shape};
+}
 
 }  // namespace moebench::conformance

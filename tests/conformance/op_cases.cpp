@@ -19,10 +19,9 @@ std::string shape_name(std::int64_t n, std::int64_t k) {
 
 Op matmul_op(DType dtype, std::int64_t n, std::int64_t k, bool bias, bool accumulate) {
   return [=](Backend& b, std::span<const int> rows) {
-    const StoredWeight w(dtype, {n, k}, 1, 0.05f), w2(dtype, {n + 3, k}, 2, 0.05f);
-    const StoredWeight vector(DType::kF32, {n}, 3, 1.0f);
-    const auto first = b.prepare_matrix(w.view), second = b.prepare_matrix(w2.view);
-    const auto offset = b.prepare_vector(vector.view);
+    const auto first = b.prepare_matrix(stored(dtype, {n, k}, 1, 0.05f));
+    const auto second = b.prepare_matrix(stored(dtype, {n + 3, k}, 2, 0.05f));
+    const auto offset = b.prepare_vector(stored(DType::kF32, {n}, 3, 1.0f));
     const auto count = static_cast<std::int64_t>(rows.size());
     const F32Tensor x(b, {count, k}, pick_rows<float>(normal(kRows * k, 4), k, rows));
     // Both outputs are column slices of one tensor, so that strides matter.
@@ -40,19 +39,15 @@ Op matmul_op(DType dtype, std::int64_t n, std::int64_t k, bool bias, bool accumu
   };
 }
 
-Op head_matmul_op(DType stored, std::int64_t heads, std::int64_t n, std::int64_t k) {
+Op head_matmul_op(DType type, std::int64_t heads, std::int64_t n, std::int64_t k) {
   return [=](Backend& b, std::span<const int> rows) {
-    const StoredWeight w(DType::kF32, {heads, n, k}, 11, 0.05f);
-    StoredWeight rounded = w;
-    if (stored != DType::kF32) {  // what F16 keeps exactly, so that both backends hold the same
-      StoredWeight half(DType::kF16, {heads, n, k}, 11, 0.05f);
-      std::vector<float> values(static_cast<std::size_t>(heads * n * k));
-      to_f32(values.data(), half.bytes.data(), DType::kF16, values.size());
-      std::copy_n(reinterpret_cast<const std::byte*>(values.data()), rounded.bytes.size(),
-                  rounded.bytes.begin());
-    }
-    rounded.view.data = rounded.bytes.data();
-    const auto weight = b.prepare_head_matrices(rounded.view, stored);
+    // What F16 keeps exactly, so that both backends hold the same values.
+    const TensorView half = stored(DType::kF16, {heads, n, k}, 11, 0.05f);
+    std::vector<float> values(static_cast<std::size_t>(heads * n * k));
+    to_f32(values.data(), half.data, DType::kF16, values.size());
+    const TensorView view = {
+        reinterpret_cast<const std::byte*>(values.data()), DType::kF32, {heads, n, k}};
+    const auto weight = b.prepare_head_matrices(view, type);
     const auto count = static_cast<std::int64_t>(rows.size());
     const F32Tensor x(b, {count, heads, k},
                       pick_rows<float>(normal(kRows * heads * k, 12), heads * k, rows));
@@ -65,8 +60,7 @@ Op head_matmul_op(DType stored, std::int64_t heads, std::int64_t n, std::int64_t
 
 Op rms_norm_op(std::int64_t heads, std::int64_t width) {
   return [=](Backend& b, std::span<const int> rows) {
-    const StoredWeight w(DType::kF32, {width}, 21, 1.0f);
-    const auto weight = b.prepare_vector(w.view);
+    const auto weight = b.prepare_vector(stored(DType::kF32, {width}, 21, 1.0f));
     const auto count = static_cast<std::int64_t>(rows.size());
     const F32Tensor x(b, {count, heads, width},
                       pick_rows<float>(normal(kRows * heads * width, 22), heads * width, rows));
@@ -98,8 +92,7 @@ Op rope_op(RopePairing pairing, std::int64_t heads, std::int64_t dim) {
 
 Op embed_op(DType dtype, std::int64_t hidden) {
   return [=](Backend& b, std::span<const int> rows) {
-    const StoredWeight w(dtype, {100, hidden}, 41, 1.0f);
-    const auto table = b.prepare_embedding(w.view);
+    const auto table = b.prepare_embedding(stored(dtype, {100, hidden}, 41, 1.0f));
     std::vector<std::int32_t> ids;
     for (const int r : rows) ids.push_back((r * 37 + 11) % 100);
     const auto count = static_cast<std::int64_t>(rows.size());
@@ -112,22 +105,18 @@ Op embed_op(DType dtype, std::int64_t hidden) {
 }
 
 struct ExpertWeights {
-  std::vector<StoredWeight> gate, up, down;
-  std::vector<TensorView> gate_views, up_views, down_views;
+  std::vector<TensorView> gate, up, down;
 
   ExpertWeights(DType up_type, DType down_type, std::int64_t n, std::int64_t hidden,
                 std::int64_t width) {
     for (std::int64_t e = 0; e < n; ++e) {
       const auto seed = static_cast<std::uint32_t>(100 + 3 * e);
-      gate.emplace_back(up_type, Shape{width, hidden}, seed, 0.1f);
-      up.emplace_back(up_type, Shape{width, hidden}, seed + 1, 0.1f);
-      down.emplace_back(down_type, Shape{hidden, width}, seed + 2, 0.1f);
+      gate.push_back(stored(up_type, {width, hidden}, seed, 0.1f));
+      up.push_back(stored(up_type, {width, hidden}, seed + 1, 0.1f));
+      down.push_back(stored(down_type, {hidden, width}, seed + 2, 0.1f));
     }
-    for (const StoredWeight& w : gate) gate_views.push_back(w.view);
-    for (const StoredWeight& w : up) up_views.push_back(w.view);
-    for (const StoredWeight& w : down) down_views.push_back(w.view);
   }
-  ExpertSources sources() const { return {gate_views, up_views, down_views}; }
+  ExpertSources sources() const { return {gate, up, down}; }
 };
 
 Op experts_op(DType up_type, DType down_type, std::int64_t hidden, std::int64_t width) {
@@ -176,8 +165,7 @@ Op gated_mlp_op(DType dtype, std::int64_t hidden, std::int64_t width, bool accum
 Op route_op(const RouterOptions& options, bool bias) {
   return [=](Backend& b, std::span<const int> rows) {
     const std::int64_t n = options.n_experts, k = options.top_k;
-    const StoredWeight w(DType::kF32, {n}, 71, 0.3f);
-    const auto selection = b.prepare_vector(w.view);
+    const auto selection = b.prepare_vector(stored(DType::kF32, {n}, 71, 0.3f));
     const auto count = static_cast<std::int64_t>(rows.size());
     std::vector<float> values = normal(kRows * n, 72);
     for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) values[i] = 0.5f;  // ties
@@ -379,9 +367,9 @@ std::vector<OpCase> op_cases() {
         DType::kQ5_0, DType::kQ5_1, DType::kQ4_K, DType::kQ5_K, DType::kQ6_K}) {
     const auto block = static_cast<std::int64_t>(traits(dtype).block_elements);
     const std::string type(name(dtype));
-    for (const auto [n, k] : {std::pair<std::int64_t, std::int64_t>{1, block * 3},
-                              {19, block == 1 ? 77 : block},
-                              {131, block == 256 ? 768 : 352}})
+    for (const auto& [n, k] : {std::pair<std::int64_t, std::int64_t>{1, block * 3},
+                               {19, block == 1 ? 77 : block},
+                               {131, block == 256 ? 768 : 352}})
       add("matmul_" + type + "_" + shape_name(n, k), matmul_op(dtype, n, k, n != 1, n == 131),
           tolerance_for(dtype));
     const std::int64_t width = block == 256 ? 512 : 96, hidden = block == 256 ? 256 : 160;
