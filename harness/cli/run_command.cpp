@@ -89,7 +89,7 @@ ExitCode run(const RunArguments& arguments) {
     outcome = start_run(typed, directory, announce);
   }
   const std::string where = outcome.directory.string();
-  if (outcome.answered > 0) write_reports(outcome.directory);
+  if (outcome.answered > 0) write_run_reports(outcome.directory);
   if (outcome.interrupted) {
     print_note("interrupted: " + std::to_string(outcome.answered) + " of " +
                std::to_string(outcome.planned) + " answers are kept, " +
