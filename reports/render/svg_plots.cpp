@@ -9,8 +9,8 @@
 namespace moebench {
 namespace {
 
-constexpr double kWidth = 560;      // of every plot; the page scales it
-constexpr double kCharacter = 6.6;  // mean advance of the 12 px label font
+constexpr double kWidth = 440;      // of every plot; the page scales it
+constexpr double kCharacter = 7.3;  // advance of the 12 px label font, in wide fonts
 
 std::string px(double value) {
   std::string text = format_fixed(value, 1);
@@ -34,6 +34,16 @@ std::string shorten(const std::string& text, std::size_t limit) {
     ++count;
   }
   return text.substr(0, at) + "\xe2\x80\xa6";
+}
+
+// 20, 0.5, 1e+15: a tick is a round number and needs no zeros behind it.
+std::string tick_text(double value) {
+  std::string text = format_number(value, 3);
+  if (text.find('.') != std::string::npos && text.find('e') == std::string::npos) {
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.ends_with('.')) text.pop_back();
+  }
+  return text;
 }
 
 std::string axis_title(const Axis& axis) {
@@ -73,7 +83,7 @@ class Svg {
     for (const double tick : scale.ticks()) {
       const double x = scale(tick);
       line(x, top, x, bottom, "grid");
-      text(x, bottom + 16, format_number(tick, 3), "tick", "middle");
+      text(x, bottom + 16, tick_text(tick), "tick", "middle");
     }
     text((scale.pixel_min + scale.pixel_max) / 2, bottom + 34, axis_title(axis), "axis", "middle");
   }
@@ -155,7 +165,7 @@ struct Box {
 
 std::string draw(const ScatterPlot& plot, const std::string& title) {
   Svg svg;
-  constexpr double kTop = 12, kBottom = 300, kLeft = 66, kRight = kWidth - 16;
+  constexpr double kTop = 12, kBottom = 270, kLeft = 62, kRight = kWidth - 16;
   std::vector<double> xs, ys;
   std::vector<std::string> series;
   for (const auto& point : plot.points) {
@@ -170,7 +180,7 @@ std::string draw(const ScatterPlot& plot, const std::string& title) {
   svg.horizontal_axis(x, plot.x, kTop, kBottom);
   for (const double tick : y.ticks()) {
     svg.line(kLeft, y(tick), kRight, y(tick), "grid");
-    svg.text(kLeft - 8, y(tick) + 4, format_number(tick, 3), "tick", "end");
+    svg.text(kLeft - 8, y(tick) + 4, tick_text(tick), "tick", "end");
   }
   svg.raw("<text class=\"axis\" text-anchor=\"middle\" transform=\"translate(14 " +
           px((kTop + kBottom) / 2) + ") rotate(-90)\">" + escape_markup(axis_title(plot.y)) +
@@ -241,12 +251,12 @@ std::string draw(const StackedBars& plot, const std::string& title) {
   for (const auto& row : plot.rows) longest = std::max(longest, characters(row.label));
   const std::size_t shown = std::min<std::size_t>(longest, 30);
   const double left = static_cast<double>(shown) * kCharacter + 14, width = kWidth - 14 - left;
-  double legend_x = left, y = 30;
+  double legend_x = 4, y = 30;
   for (std::size_t part = 0; part < plot.parts.size(); ++part) {
     svg.raw("<rect class=\"part" + std::to_string(part % 6) + "\" x=\"" + px(legend_x) +
             "\" y=\"6\" width=\"11\" height=\"11\" rx=\"2\"/>");
     svg.text(legend_x + 16, 16, plot.parts[part], "tick", "start");
-    legend_x += 30 + static_cast<double>(characters(plot.parts[part])) * 6.4;
+    legend_x += 24 + static_cast<double>(characters(plot.parts[part])) * 6.6;
   }
   for (const auto& row : plot.rows) {
     double total = 0;
@@ -256,13 +266,13 @@ std::string draw(const StackedBars& plot, const std::string& title) {
     for (std::size_t part = 0; part < row.values.size() && total > 0; ++part) {
       const double share = row.values[part] / total;
       if (share <= 0) continue;
-      svg.raw(
-          "<rect class=\"part" + std::to_string(part % 6) + "\" x=\"" + px(x) + "\" y=\"" + px(y) +
-          "\" width=\"" + px(std::max(0.5, share * width - 1)) + "\" height=\"20\"><title>" +
-          escape_markup(row.label + ", " + plot.parts[part] + ": " +
-                        format_number(row.values[part], 6) + " (" + format_percent(share) + " %)") +
-          "</title></rect>");
-      const std::string number = format_number(row.values[part], 6);
+      svg.raw("<rect class=\"part" + std::to_string(part % 6) + "\" x=\"" + px(x) + "\" y=\"" +
+              px(y) + "\" width=\"" + px(std::max(0.5, share * width - 1)) +
+              "\" height=\"20\"><title>" +
+              escape_markup(row.label + ", " + plot.parts[part] + ": " +
+                            tick_text(row.values[part]) + " (" + format_percent(share) + " %)") +
+              "</title></rect>");
+      const std::string number = tick_text(row.values[part]);
       if (share * width > static_cast<double>(number.size()) * 7 + 8)
         svg.text(x + share * width / 2, y + 14.5, number, "inside", "middle");
       x += share * width;
@@ -319,7 +329,7 @@ std::string draw(const HeatMap& map, const std::string& title) {
 
 std::string draw(const RadarPlot& plot, const std::string& title) {
   Svg svg;
-  constexpr double kX = kWidth / 2, kY = 165, kRadius = 120;
+  constexpr double kX = kWidth / 2, kY = 150, kRadius = 105;
   const std::size_t axes = std::max<std::size_t>(plot.axes.size(), 1);
   const auto at = [&](std::size_t axis, double value) {
     const double angle =
@@ -345,7 +355,7 @@ std::string draw(const RadarPlot& plot, const std::string& title) {
              : label_x < kX - 5 ? "end"
                                 : "middle");
   }
-  double legend = 330;
+  double legend = 300;
   for (std::size_t s = 0; s < plot.series.size(); ++s) {
     const std::string css = "s" + std::to_string(s % 8);
     std::string path;

@@ -43,11 +43,15 @@ std::vector<Headline> headlines(const LoadedRun& run, const RunReportOptions& op
                           format_number(cost->usd_per_hour) + " USD/h",
                       Tone::kNeutral});
     const AnswerCost answer = answer_cost(run.samples, "", cost->price);
-    if (answer.usd_per_correct)
-      result.push_back({"a correct answer", format_usd(*answer.usd_per_correct) + " USD",
-                        "95 %: " + format_usd(answer.usd_per_correct_interval.low) + " to " +
-                            format_usd(answer.usd_per_correct_interval.high),
+    if (answer.usd_per_correct) {
+      // A small model's answer costs millionths: a thousand of them is a readable figure.
+      const double unit = *answer.usd_per_correct < 0.001 ? 1000 : 1;
+      result.push_back({unit > 1 ? "1,000 correct answers" : "a correct answer",
+                        format_usd(*answer.usd_per_correct * unit) + " USD",
+                        "95 %: " + format_usd(answer.usd_per_correct_interval.low * unit) + " to " +
+                            format_usd(answer.usd_per_correct_interval.high * unit),
                         Tone::kNeutral});
+    }
   }
   return result;
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/random/mersenne_twister.hpp>
-#include <boost/random/uniform_int_distribution.hpp>
 #include <limits>
 #include <vector>
 
@@ -18,16 +17,22 @@ double ratio(double numerator, double denominator) {
   return denominator > 0 ? numerator / denominator : kInfinity;
 }
 
-// Boost's distributions, unlike the standard library's, give the same numbers everywhere.
+// Half a 64-bit draw each, scaled to the range: the same numbers on every machine, and quick. The
+// bias of the scaling is below n / 2^32.
 class Draw {
  public:
   explicit Draw(std::uint64_t seed) : engine_(seed) {}
   std::size_t below(std::size_t n) {
-    return boost::random::uniform_int_distribution<std::size_t>(0, n - 1)(engine_);
+    if (!has_half_) bits_ = engine_();
+    const std::uint64_t half = has_half_ ? bits_ >> 32 : bits_ & 0xffffffff;
+    has_half_ = !has_half_;
+    return static_cast<std::size_t>(half * n >> 32);
   }
 
  private:
   boost::random::mt19937_64 engine_;
+  std::uint64_t bits_ = 0;
+  bool has_half_ = false;
 };
 
 // By rank, not interpolated: infinity has no neighbour to interpolate with.
