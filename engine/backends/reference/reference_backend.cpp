@@ -1,9 +1,10 @@
 #include "engine/backends/reference/reference_backend.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <new>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,26 +16,29 @@
 namespace moebench {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};
-
 class HostBuffer final : public Buffer {
  public:
+  // calloc, so that pages of a large cache that nobody touches yet cost no memory.
   explicit HostBuffer(std::size_t size_bytes)
-      : data_(::operator new(size_bytes, kAlignment, std::nothrow)), size_bytes_(size_bytes) {
-    if (data_ == nullptr)
+      : block_(std::calloc(size_bytes + kAlignment, 1)), size_bytes_(size_bytes) {
+    if (block_ == nullptr)
       throw Error(ErrorCode::kDevice,
                   "cannot allocate " + std::to_string(size_bytes) + " bytes of host memory",
                   "choose a smaller batch, context or cache");
-    std::memset(data_, 0, size_bytes);
+    std::size_t space = size_bytes + kAlignment;
+    data_ = block_;
+    std::align(kAlignment, size_bytes, data_, space);
   }
   HostBuffer(const HostBuffer&) = delete;
   HostBuffer& operator=(const HostBuffer&) = delete;
-  ~HostBuffer() override { ::operator delete(data_, kAlignment); }
+  ~HostBuffer() override { std::free(block_); }
   void* data() const noexcept override { return data_; }
   std::size_t size_bytes() const noexcept override { return size_bytes_; }
 
  private:
-  void* data_;
+  static constexpr std::size_t kAlignment = 64;
+  void* block_;
+  void* data_ = nullptr;
   std::size_t size_bytes_;
 };
 
