@@ -3,9 +3,7 @@
 #include <cmath>
 #include <utility>
 
-#ifdef MOEBENCH_HAS_CPU_BACKEND
 #include "engine/backends/cpu/cpu_backend.h"
-#endif
 #include "engine/backends/reference/reference_backend.h"
 #include "engine/base/error.h"
 #include "engine/cache_sizing.h"
@@ -28,10 +26,8 @@ constexpr std::int64_t kMemoryMarginBytes = 256 << 20;
 
 std::unique_ptr<Backend> make_backend(const EngineOptions& options) {
   if (options.device == "reference") return make_reference_backend();
-#ifdef MOEBENCH_HAS_CPU_BACKEND
   if (options.device == "cpu")
     return make_cpu_backend(options.threads > 0 ? options.threads : usable_cores());
-#endif
   throw Error(ErrorCode::kUsage, "unknown device \"" + options.device + "\"",
               "choose cpu or reference");
 }

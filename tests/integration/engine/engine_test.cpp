@@ -111,7 +111,7 @@ TEST_P(EngineOn, WhatIsWrongWithARequestComesAsAnEvent) {
   EXPECT_NE(result.at(5).finish, FinishReason::kFailed) << "the others are served";
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, EngineOn, testing::Values("reference"),
+INSTANTIATE_TEST_SUITE_P(Devices, EngineOn, testing::Values("cpu", "reference"),
                          [](const auto& param_info) { return param_info.param; });
 
 TEST(EngineLoad, RefusesWhatItCannotDoWithAReason) {
