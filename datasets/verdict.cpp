@@ -3,14 +3,21 @@
 namespace moebench {
 namespace {
 
-/// Without spaces, dollar signs and thousands separators.
-std::string normalised(std::string_view answer) {
-  std::string out;
-  for (const char c : answer) {
-    if (c != ' ' && c != '$' && c != ',') out += c;
-  }
-  while (out.ends_with('.')) out.pop_back();
-  return out;
+/// Whether the problem asks for a percentage, so that its sign may be missing from the gold.
+bool asks_for_percent(std::string_view question) {
+  return question.find("percent") != std::string_view::npos ||
+         question.find("Percent") != std::string_view::npos ||
+         question.find("\\%") != std::string_view::npos ||
+         question.find('%') != std::string_view::npos;
+}
+
+Equivalence compare_to(const Task& task, const Sample& sample, std::string_view target,
+                       std::string_view answer) {
+  EquivalenceOptions options;
+  options.percent_expected = asks_for_percent(sample.question);
+  options.require_simplest_form = task.require_simplest_form;
+  if (task.grading == GradingKind::kNumber) return compare_numbers(target, answer);
+  return compare_answers(target, answer, options);
 }
 
 }  // namespace
@@ -31,59 +38,48 @@ std::string_view to_string(VerdictKind kind) {
   return "failed";
 }
 
-std::string_view to_string(GradeReason reason) {
-  switch (reason) {
-    case GradeReason::kIdenticalText:
-      return "identical-text";
-    case GradeReason::kInteger:
-      return "integer";
-    case GradeReason::kRational:
-      return "rational";
-    case GradeReason::kDecimalPrecision:
-      return "decimal-precision";
-    case GradeReason::kSymbolic:
-      return "symbolic";
-    case GradeReason::kNumericBall:
-      return "numeric-ball";
-    case GradeReason::kRandomPoints:
-      return "random-points";
-    case GradeReason::kStructure:
-      return "structure";
-    case GradeReason::kElements:
-      return "elements";
-    case GradeReason::kText:
-      return "text";
-    case GradeReason::kNoAnswer:
-      return "no-answer";
-    case GradeReason::kUnreadable:
-      return "unreadable";
-    case GradeReason::kTruncatedOutput:
-      return "truncated-output";
-    case GradeReason::kBudget:
-      return "budget";
-    case GradeReason::kNotSimplified:
-      return "not-simplified";
-    case GradeReason::kEngineFailure:
-      return "engine-failure";
-  }
-  return "unreadable";
-}
-
 Verdict grade(const Task& task, const Sample& sample, std::string_view output, bool truncated) {
   Verdict verdict;
   const Extraction extraction = extract_answer(task.extraction, output);
   verdict.extracted = extraction.answer;
   verdict.rule = extraction.rule;
-  if (extraction.status == ExtractionStatus::kUnclosedThinking ||
-      (truncated && extraction.status == ExtractionStatus::kNothing)) {
-    verdict.kind = VerdictKind::kTruncated;
-    verdict.reason = GradeReason::kTruncatedOutput;
+  const auto without_answer = [&](VerdictKind kind, GradeReason reason, std::string detail) {
+    verdict.kind = kind;
+    verdict.reason = reason;
+    verdict.detail = std::move(detail);
+    if (!sample.corrected_targets.empty()) verdict.corrected_kind = kind;
     return verdict;
+  };
+  if (extraction.status == ExtractionStatus::kUnclosedThinking) {
+    return without_answer(VerdictKind::kTruncated, GradeReason::kTruncatedOutput,
+                          "the thinking never ends");
   }
-  if (extraction.status == ExtractionStatus::kNothing) return verdict;
-  verdict.reason = GradeReason::kIdenticalText;
-  const std::string answer = normalised(extraction.answer);
-  verdict.kind = answer == normalised(sample.target) ? VerdictKind::kCorrect : VerdictKind::kWrong;
+  // A guess from the last number of a text that was cut off is no answer.
+  const bool weak = extraction.rule == ExtractionRule::kLastNumber ||
+                    extraction.rule == ExtractionRule::kLastMath ||
+                    extraction.rule == ExtractionRule::kBold ||
+                    extraction.rule == ExtractionRule::kWholeText;
+  if (truncated && (extraction.status == ExtractionStatus::kNothing || weak)) {
+    return without_answer(VerdictKind::kTruncated, GradeReason::kTruncatedOutput,
+                          "cut off before an answer was stated");
+  }
+  if (extraction.status == ExtractionStatus::kNothing) {
+    return without_answer(VerdictKind::kUnparsed, GradeReason::kNoAnswer,
+                          "no rule of the task finds an answer in the text");
+  }
+  const auto judge = [](const Equivalence& equivalence) {
+    if (equivalence.equal) return VerdictKind::kCorrect;
+    return equivalence.reason == GradeReason::kUnreadable ? VerdictKind::kUnparsed
+                                                          : VerdictKind::kWrong;
+  };
+  const Equivalence equivalence = compare_to(task, sample, sample.target, extraction.answer);
+  verdict.kind = judge(equivalence);
+  verdict.reason = equivalence.reason;
+  verdict.detail = equivalence.detail;
+  for (const std::string& target : sample.corrected_targets) {
+    const VerdictKind kind = judge(compare_to(task, sample, target, extraction.answer));
+    if (!verdict.corrected_kind || kind == VerdictKind::kCorrect) verdict.corrected_kind = kind;
+  }
   return verdict;
 }
 
@@ -95,21 +91,20 @@ Verdict failed_verdict(std::string reason) {
   return verdict;
 }
 
-std::vector<int> cluster_answers(const Task&, const std::vector<std::string>& extracted) {
+std::vector<int> cluster_answers(const Task& task, const std::vector<std::string>& extracted) {
   std::vector<int> clusters;
-  std::vector<std::string> seen;
+  std::vector<std::string> seen;  // the first answer of each cluster
+  const Sample no_question;
   for (const std::string& answer : extracted) {
     if (answer.empty()) {
       clusters.push_back(-1);
       continue;
     }
-    const std::string key = normalised(answer);
-    int cluster = 0;
-    while (cluster < static_cast<int>(seen.size()) &&
-           seen[static_cast<std::size_t>(cluster)] != key)
+    std::size_t cluster = 0;
+    while (cluster < seen.size() && !compare_to(task, no_question, seen[cluster], answer).equal)
       ++cluster;
-    if (cluster == static_cast<int>(seen.size())) seen.push_back(key);
-    clusters.push_back(cluster);
+    if (cluster == seen.size()) seen.push_back(answer);
+    clusters.push_back(static_cast<int>(cluster));
   }
   return clusters;
 }

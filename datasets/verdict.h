@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "datasets/extraction/extraction.h"
+#include "datasets/grading/equivalence.h"
 #include "datasets/sample.h"
 #include "datasets/task.h"
 
@@ -14,27 +15,6 @@ namespace moebench {
 
 enum class VerdictKind : std::uint8_t { kCorrect, kWrong, kUnparsed, kTruncated, kFailed };
 std::string_view to_string(VerdictKind kind);  ///< "correct", "wrong", ...
-
-/// The stage that decided; names in to_string are stable, they go into records.
-enum class GradeReason : std::uint8_t {
-  kIdenticalText,     ///< same characters after normalisation
-  kInteger,           ///< both integers
-  kRational,          ///< both rational numbers
-  kDecimalPrecision,  ///< decimal gold: equal at the gold's own precision
-  kSymbolic,          ///< same polynomial or rational normal form, or an exact proof
-  kNumericBall,       ///< balls at rising precision: disjoint (wrong) or equal to 10^-50 (correct)
-  kRandomPoints,      ///< equal, or not, at random points
-  kStructure,         ///< tuple against set, different length, different kind
-  kElements,          ///< same kind of collection; decided by its elements
-  kText,              ///< words
-  kNoAnswer,          ///< nothing was extracted
-  kUnreadable,        ///< an answer was extracted that no rule can read as mathematics
-  kTruncatedOutput,
-  kBudget,         ///< the answer is too large or too deep to be graded
-  kNotSimplified,  ///< equal, but the task asks for simplest form
-  kEngineFailure,
-};
-std::string_view to_string(GradeReason reason);
 
 struct Verdict {
   VerdictKind kind = VerdictKind::kUnparsed;

@@ -1,0 +1,312 @@
+#include "datasets/grading/compare.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "datasets/grading/phrases.h"
+
+namespace moebench {
+
+/// A ± anywhere below that has not been given a sign yet.
+bool Comparer::is_list(const Reference& e) const {
+  const NodeKind kind = e.node().kind;
+  if (kind == NodeKind::kList || kind == NodeKind::kSet) return true;
+  return e.sign == 0 && contains_kind(e, NodeKind::kPlusMinus);
+}
+
+/// The values of a list or set; a ± gives two, and "x = 1, 2" or "x = 1 or x = 2" loses the name.
+std::vector<Reference> Comparer::flatten(const Reference& e) {
+  std::vector<Reference> values;
+  const NodeKind kind = e.node().kind;
+  if (kind == NodeKind::kList || kind == NodeKind::kSet) {
+    for (std::size_t i = 0; i < e.node().children.size(); ++i) {
+      const std::vector<Reference> inner = flatten(e.child(i));
+      values.insert(values.end(), inner.begin(), inner.end());
+    }
+  } else if (e.sign == 0 && contains_kind(e, NodeKind::kPlusMinus)) {
+    for (const int sign : {1, -1}) {
+      Reference value = e;
+      value.sign = sign;
+      values.push_back(value);
+    }
+  } else {
+    values.push_back(e);
+  }
+  work_.spend(static_cast<long>(values.size()));
+  return values;
+}
+
+Outcome Comparer::compare_lists(const std::vector<Reference>& gold,
+                                const std::vector<Reference>& answer) {
+  if (gold.size() != answer.size()) return {Same::kNo, GradeReason::kStructure};
+  std::vector<bool> used(answer.size(), false);
+  Outcome last{Same::kYes, GradeReason::kElements};
+  for (const Reference& value : gold) {
+    bool found = false;
+    for (std::size_t i = 0; i < answer.size() && !found; ++i) {
+      if (used[i]) continue;
+      work_.spend(2);
+      const Outcome outcome = compare(value, answer[i]);
+      if (outcome.yes()) {
+        used[i] = true;
+        found = true;
+      }
+    }
+    if (!found) return {Same::kNo, GradeReason::kElements};
+  }
+  return last;
+}
+
+Outcome Comparer::compare_in_order(const Reference& gold, const Reference& answer) {
+  if (gold.node().children.size() != answer.node().children.size())
+    return {Same::kNo, GradeReason::kStructure};
+  for (std::size_t i = 0; i < gold.node().children.size(); ++i) {
+    const Outcome outcome = compare(gold.child(i), answer.child(i));
+    if (!outcome.yes()) return {outcome.same, GradeReason::kElements};
+  }
+  return {Same::kYes, GradeReason::kElements};
+}
+
+Outcome Comparer::compare_matrices(const Reference& gold, const Reference& answer) {
+  const auto rows = [](const Reference& e) { return static_cast<std::size_t>(e.node().base); };
+  const auto columns = [&](const Reference& e) { return e.node().children.size() / rows(e); };
+  const bool gold_matrix = gold.node().kind == NodeKind::kMatrix;
+  const bool answer_matrix = answer.node().kind == NodeKind::kMatrix;
+  if (gold_matrix && answer_matrix) {
+    if (rows(gold) != rows(answer) || columns(gold) != columns(answer))
+      return {Same::kNo, GradeReason::kStructure};
+    return compare_in_order(gold, answer);
+  }
+  // A vector may be written as a column, a row or a tuple.
+  const Reference& matrix = gold_matrix ? gold : answer;
+  const Reference& tuple = gold_matrix ? answer : gold;
+  const bool vector = rows(matrix) == 1 || columns(matrix) == 1;
+  if (!vector || tuple.node().kind != NodeKind::kBracket ||
+      (tuple.node().open == '[') != (tuple.node().close == ']')) {
+    return {Same::kNo, GradeReason::kStructure};
+  }
+  return compare_in_order(gold, answer);
+}
+
+/// A choice letter, perhaps with its value: (C) 12.
+Outcome Comparer::compare_choice(const Reference& gold, const Reference& answer) {
+  const bool gold_choice = gold.node().kind == NodeKind::kChoice;
+  const bool answer_choice = answer.node().kind == NodeKind::kChoice;
+  if (gold_choice && answer_choice) {
+    return {gold.node().text == answer.node().text ? Same::kYes : Same::kNo, GradeReason::kText};
+  }
+  const Reference& choice = gold_choice ? gold : answer;
+  const Reference& other = gold_choice ? answer : gold;
+  if (other.node().kind == NodeKind::kSymbol || other.node().kind == NodeKind::kText) {
+    if (other.node().text == choice.node().text) return {Same::kYes, GradeReason::kText};
+  }
+  if (choice.node().children.empty()) return {Same::kNo, GradeReason::kText};
+  return gold_choice ? compare(gold.child(0), answer) : compare(gold, answer.child(0));
+}
+
+Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
+  work_.spend(1);
+  const NodeKind g = gold.node().kind;
+  const NodeKind a = answer.node().kind;
+  const auto either = [&](NodeKind kind) { return g == kind || a == kind; };
+
+  if (either(NodeKind::kChoice)) return compare_choice(gold, answer);
+  if (either(NodeKind::kText)) {
+    if (a == NodeKind::kRelation) {
+      Reference value;
+      if (strip_label(answer, value)) return compare(gold, value);
+    }
+    const bool same = g == a && plain_words(gold.node().text) == plain_words(answer.node().text);
+    return {same ? Same::kYes : Same::kNo, GradeReason::kText};
+  }
+  if (either(NodeKind::kNoSolution) && g == a) return {Same::kYes, GradeReason::kText};
+  if (either(NodeKind::kEllipsis))
+    return {g == a ? Same::kYes : Same::kNo, GradeReason::kStructure};
+  if (either(NodeKind::kTime)) {
+    if (g == a)
+      return {gold.node().base == answer.node().base ? Same::kYes : Same::kNo, GradeReason::kText};
+    // 4:30 without its half of the day, 9 for 9 a.m.
+    const Reference& time = g == NodeKind::kTime ? gold : answer;
+    const Reference& other = g == NodeKind::kTime ? answer : gold;
+    Rational hours, minutes;
+    const int shown_hours = (time.node().base / 60 + 11) % 12 + 1;
+    if (other.node().kind == NodeKind::kRatio && other.node().children.size() == 2 &&
+        evaluate_rational(other.child(0), work_, hours) &&
+        evaluate_rational(other.child(1), work_, minutes)) {
+      const bool same =
+          minutes == Rational(time.node().base % 60) &&
+          (hours == Rational(shown_hours) || hours == Rational(time.node().base / 60));
+      return {same ? Same::kYes : Same::kNo, GradeReason::kText};
+    }
+    const bool same = time.node().base % 60 == 0 && evaluate_rational(other, work_, hours) &&
+                      hours == Rational(shown_hours);
+    return {same ? Same::kYes : Same::kNo, GradeReason::kText};
+  }
+  if (either(NodeKind::kBase)) {
+    Reference value;
+    if (a == NodeKind::kRelation && strip_label(answer, value)) return compare(gold, value);
+    if (g == NodeKind::kNegate && a == NodeKind::kNegate)
+      return compare(gold.child(0), answer.child(0));
+    const bool same =
+        g == a && gold.node().base == answer.node().base && gold.node().text == answer.node().text;
+    return {same ? Same::kYes : Same::kNo, GradeReason::kStructure};
+  }
+
+  // Sets of reals: an interval against an inequality, unions in any order.
+  const bool both_brackets = g == NodeKind::kBracket && a == NodeKind::kBracket;
+  if (!both_brackets &&
+      (looks_like_real_set(gold) || looks_like_real_set(answer) || either(NodeKind::kNoSolution))) {
+    RealSet gold_set, answer_set;
+    if (to_real_set(gold, gold_set) && to_real_set(answer, answer_set))
+      return compare_real_sets(gold_set, answer_set);
+    if (either(NodeKind::kUnion) || either(NodeKind::kIntersection) ||
+        either(NodeKind::kDifference)) {
+      if (g != a) {
+        Reference value;
+        if (a == NodeKind::kRelation && strip_label(answer, value)) return compare(gold, value);
+        if (g == NodeKind::kRelation && strip_label(gold, value)) return compare(value, answer);
+        return {Same::kNo, GradeReason::kStructure};
+      }
+      if (g == NodeKind::kDifference) return compare_in_order(gold, answer);
+      std::vector<Reference> left, right;
+      for (std::size_t i = 0; i < gold.node().children.size(); ++i) left.push_back(gold.child(i));
+      for (std::size_t i = 0; i < answer.node().children.size(); ++i)
+        right.push_back(answer.child(i));
+      return compare_lists(left, right);
+    }
+  }
+
+  if (is_list(gold) || is_list(answer)) {
+    // x in {1, 2}
+    Reference value;
+    if (a == NodeKind::kRelation && !is_list(answer.child(0)) && strip_label(answer, value) &&
+        value.node().kind != NodeKind::kPlusMinus && is_list(value) && g != NodeKind::kRelation)
+      return compare(gold, value);
+    std::vector<Reference> left = flatten(gold), right = flatten(answer);
+    const auto drop_names = [&](std::vector<Reference>& values) {
+      if (values.empty() || values[0].node().kind != NodeKind::kRelation) return;
+      Reference first;
+      if (!strip_label(values[0], first)) return;
+      const Reference name = values[0].child(0);
+      std::vector<Reference> bare{first};
+      for (std::size_t i = 1; i < values.size(); ++i) {
+        if (values[i].node().kind != NodeKind::kRelation) {
+          bare.push_back(values[i]);
+          continue;
+        }
+        Reference next;
+        if (!strip_label(values[i], next)) return;
+        const Reference other = values[i].child(0);
+        // x_1 = 1, x_2 = 2 name the same unknown; x = 1, y = 2 do not.
+        const std::string& a_name = name.node().text;
+        const std::string& b_name = other.node().text;
+        const bool same =
+            same_tree(name, other) ||
+            (name.node().kind == NodeKind::kSymbol && other.node().kind == NodeKind::kSymbol &&
+             a_name.find('_') != std::string::npos &&
+             a_name.substr(0, a_name.find('_')) == b_name.substr(0, b_name.find('_')));
+        if (!same) return;
+        bare.push_back(next);
+      }
+      values = std::move(bare);
+    };
+    // A point against "x = 1, y = 2": by the order of the names.
+    if (a == NodeKind::kList && g == NodeKind::kBracket &&
+        right.size() == gold.node().children.size()) {
+      std::vector<std::pair<std::string, Reference>> named;
+      for (const Reference& part : right) {
+        Reference bare;
+        if (part.node().kind != NodeKind::kRelation ||
+            part.child(0).node().kind != NodeKind::kSymbol || !strip_label(part, bare))
+          break;
+        named.emplace_back(part.child(0).node().text, bare);
+      }
+      if (named.size() == right.size()) {
+        std::stable_sort(named.begin(), named.end(),
+                         [](const auto& x, const auto& y) { return x.first < y.first; });
+        for (std::size_t i = 0; i < named.size(); ++i) {
+          if (i > 0 && named[i].first == named[i - 1].first)
+            return {Same::kNo, GradeReason::kStructure};
+          if (!compare(gold.child(i), named[i].second).yes())
+            return {Same::kNo, GradeReason::kElements};
+        }
+        return {Same::kYes, GradeReason::kElements};
+      }
+    }
+    const bool gold_named = !left.empty() && left[0].node().kind == NodeKind::kRelation;
+    const bool answer_named = !right.empty() && right[0].node().kind == NodeKind::kRelation;
+    if (gold_named && answer_named) {
+      const Outcome outcome = compare_lists(left, right);
+      if (outcome.yes()) return outcome;
+    }
+    drop_names(left);
+    drop_names(right);
+    if (left.size() == 1 && right.size() == 1) {
+      // A set of one value counts as the value.
+      if (is_list(left[0]) || is_list(right[0])) return {Same::kNo, GradeReason::kStructure};
+      return compare(left[0], right[0]);
+    }
+    return compare_lists(left, right);
+  }
+
+  if (g == NodeKind::kRelation && a == NodeKind::kRelation) return compare_relations(gold, answer);
+  Reference value;
+  if (a == NodeKind::kRelation) {
+    return strip_label(answer, value) ? compare(gold, value)
+                                      : Outcome{Same::kNo, GradeReason::kStructure};
+  }
+  if (g == NodeKind::kRelation) {
+    return strip_label(gold, value) ? compare(value, answer)
+                                    : Outcome{Same::kNo, GradeReason::kStructure};
+  }
+  if (either(NodeKind::kMatrix)) return compare_matrices(gold, answer);
+  if (both_brackets) {
+    const bool pair = gold.node().children.size() == 2;
+    const bool same_ends =
+        gold.node().open == answer.node().open && gold.node().close == answer.node().close;
+    if (pair && !same_ends) return {Same::kNo, GradeReason::kStructure};
+    return compare_in_order(gold, answer);
+  }
+  if (either(NodeKind::kRatio)) {
+    const std::size_t parts = (g == NodeKind::kRatio ? gold : answer).node().children.size();
+    if (parts == 2) {
+      Rational g0, g1, a0, a1;
+      const auto fraction = [&](const Reference& e, Rational& top, Rational& bottom) {
+        if (e.node().kind == NodeKind::kRatio) {
+          return e.node().children.size() == 2 && evaluate_rational(e.child(0), work_, top) &&
+                 evaluate_rational(e.child(1), work_, bottom);
+        }
+        bottom = Rational(1);
+        return is_scalar(e) && evaluate_rational(e, work_, top);
+      };
+      if (fraction(gold, g0, g1) && fraction(answer, a0, a1)) {
+        fmpq_mul(g0.get(), g0.get(), a1.get());
+        fmpq_mul(a0.get(), a0.get(), g1.get());
+        return {g0 == a0 && !g1.is_zero() && !a1.is_zero() ? Same::kYes : Same::kNo,
+                GradeReason::kRational};
+      }
+    }
+    if (g != a) return {Same::kNo, GradeReason::kStructure};
+    const Outcome direct = compare_in_order(gold, answer);
+    if (direct.yes() || gold.node().children.size() != answer.node().children.size()) return direct;
+    // 2 : 4 : 6 is 1 : 2 : 3
+    Rational g0, a0;
+    if (!evaluate_rational(gold.child(0), work_, g0) ||
+        !evaluate_rational(answer.child(0), work_, a0))
+      return direct;
+    for (std::size_t i = 1; i < parts; ++i) {
+      Rational gi, ai;
+      if (!evaluate_rational(gold.child(i), work_, gi) ||
+          !evaluate_rational(answer.child(i), work_, ai))
+        return direct;
+      fmpq_mul(gi.get(), gi.get(), a0.get());
+      fmpq_mul(ai.get(), ai.get(), g0.get());
+      if (!(gi == ai)) return direct;
+    }
+    return {g0.is_zero() == a0.is_zero() ? Same::kYes : Same::kNo, GradeReason::kRational};
+  }
+  if (is_scalar(gold) && is_scalar(answer)) return compare_scalars(gold, answer);
+  return {Same::kNo, GradeReason::kStructure};
+}
+
+}  // namespace moebench

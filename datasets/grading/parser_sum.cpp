@@ -1,0 +1,248 @@
+#include "datasets/grading/parser_state.h"
+#include "datasets/grading/phrases.h"
+
+namespace moebench::parsing {
+
+void Parser::fail(const std::string& what) const {
+  std::string near;
+  for (std::size_t i = position_; i < tokens_.size() && i < position_ + 4; ++i) {
+    near += near.empty() ? "" : " ";
+    near += tokens_[i].text.substr(0, 40);
+  }
+  throw ParseFailure{false, what + (near.empty() ? " at the end" : " at \"" + near + "\"")};
+}
+
+void Parser::skip_joiner(std::string_view word) {
+  // \text{and } is the word alone; \text{and other things} is prose.
+  if (current().kind == TokenKind::kText && current().text.size() > word.size()) {
+    fail("prose");
+  }
+  advance();
+}
+
+bool Parser::at_currency_word() const {
+  return (at_word("USD") || at_word("Rs") || at_word("EUR")) && peek(1).kind == TokenKind::kNumber;
+}
+
+void Parser::parse_all() {
+  if (at_end()) fail("nothing");
+  tree_.root = parse_list(false);
+  while (at_char('.') || at_char(',') || at_char(';') || at_char('\\')) advance();
+  if (!at_end()) fail("leftover input");
+}
+
+// sum := ["+" | "-" | "±"] product (("+" | "-" | "±" | "∓") product)*
+Id Parser::parse_sum() {
+  Deeper deeper(*this);
+  std::vector<Id> terms;
+  bool first = true;
+  while (true) {
+    bool minus = false, plus_minus = false, minus_plus = false, sign = false;
+    while (at_char('+') || at_char('-') || at_command("pm") || at_command("mp")) {
+      if (sign && !first && (at_command("pm") || at_command("mp"))) fail("two signs");
+      if (at_char('-')) minus = !minus;
+      if (at_command("pm")) plus_minus = true;
+      if (at_command("mp")) minus_plus = true;
+      sign = true;
+      advance();
+    }
+    if (!first && !sign) break;
+    Id term = parse_product();
+    if (plus_minus || minus_plus) {
+      term = add(NodeKind::kPlusMinus, {term});
+      at(term).flag = minus_plus != minus;
+    } else if (minus) {
+      term = add(NodeKind::kNegate, {term});
+    }
+    terms.push_back(term);
+    first = false;
+    if (!(at_char('+') || at_char('-') || at_command("pm") || at_command("mp"))) break;
+  }
+  if (terms.size() == 1) return terms[0];
+  Node sum;
+  sum.kind = NodeKind::kAdd;
+  sum.children = std::move(terms);
+  return add(std::move(sum));
+}
+
+// product := factor (("*" | "/" | nothing) factor)*, left to right
+Id Parser::parse_product() {
+  Deeper deeper(*this);
+  Id left = parse_postfix(false);
+  while (true) {
+    if (at_char('*')) {
+      advance();
+      const Id right = parse_signed();
+      left = add(NodeKind::kMultiply, {left, right});
+    } else if (at_char('/')) {
+      if (peek(1).kind == TokenKind::kText) return left;
+      advance();
+      Id right = parse_signed();
+      // 1/2x is read left to right, as plain text and LaTeX both write 1/2 x; 1/(2x) needs
+      // brackets.
+      left = add(NodeKind::kDivide, {left, right});
+    } else {
+      const Id next = parse_juxtaposed(left, false);
+      if (next < 0) return left;
+      left = next;
+    }
+  }
+}
+
+Id Parser::parse_signed() {
+  Deeper deeper(*this);
+  if (at_char('-')) {
+    advance();
+    return add(NodeKind::kNegate, {parse_signed()});
+  }
+  if (at_char('+')) {
+    advance();
+    return parse_signed();
+  }
+  return parse_postfix(false);
+}
+
+bool Parser::factor_here() const {
+  const Token& token = current();
+  switch (token.kind) {
+    case TokenKind::kNumber:
+      return true;
+    case TokenKind::kWord: {
+      if (token.text == "and" || token.text == "or" || token.text == "U" || token.text == "union" ||
+          token.text == "in")
+        return false;
+      return is_math_word(token.text) || token.text.size() <= 3;
+    }
+    case TokenKind::kText:
+      return false;
+    case TokenKind::kCommand: {
+      static constexpr std::string_view kNot[] = {
+          "le",         "ge",      "ne",       "in",      "approx",   "equiv",
+          "cup",        "cap",     "setminus", "pm",      "mp",       "rbrace",
+          "rfloor",     "rceil",   "rangle",   "end",     "circ",     "wedge",
+          "vee",        "mid",     "dollar",   "ldots",   "to",       "rightarrow",
+          "Rightarrow", "implies", "overline", "because", "therefore"};
+      for (const std::string_view name : kNot) {
+        if (token.text == name) return false;
+      }
+      return true;
+    }
+    case TokenKind::kChar:
+      return token.text[0] == '(' || token.text[0] == '[' || token.text[0] == '{' ||
+             (token.text[0] == '|' && bars_open_ == 0);
+    case TokenKind::kEnd:
+      return false;
+  }
+  return false;
+}
+
+/// 3\frac18 and 3 1/8: a whole number with a proper fraction of whole numbers directly behind it.
+bool Parser::mixed_number_follows(Id whole) const {
+  if (!is_positive_integer(whole)) return false;
+  if (at_command("frac")) return true;
+  return current().kind == TokenKind::kNumber && current().space_before &&
+         peek(1).kind == TokenKind::kChar && peek(1).text[0] == '/' &&
+         peek(2).kind == TokenKind::kNumber;
+}
+
+/// The product with a factor that follows without a sign; -1 if none does.
+Id Parser::parse_juxtaposed(Id left, bool in_function_argument) {
+  if (!factor_here()) return -1;
+  if (unit_here()) return -1;
+  if (current().kind == TokenKind::kNumber) {
+    if (mixed_number_follows(left)) {
+      const Id numerator = parse_number();
+      advance();  // '/'
+      const Id denominator = parse_number();
+      if (!is_positive_integer(numerator) || !is_positive_integer(denominator))
+        fail("a mixed number");
+      if (fmpz_cmp(at(numerator).value.numerator(), at(denominator).value.numerator()) >= 0)
+        fail("a mixed number");
+      const Id fraction = add(NodeKind::kDivide, {numerator, denominator});
+      return add(NodeKind::kAdd, {left, fraction});
+    }
+    // "2 3" means nothing; x2 neither; but 2^{3}4 and \frac{1}{2}3 are products, as is \pi 2.
+    if (at(left).kind == NodeKind::kNumber) fail("two numbers side by side");
+  }
+  if (at_command("frac") && mixed_number_follows(left)) {
+    const Id fraction = parse_postfix(in_function_argument);
+    const Node& node = at(fraction);
+    const bool proper = node.kind == NodeKind::kDivide && is_positive_integer(node.children[0]) &&
+                        is_positive_integer(node.children[1]) &&
+                        fmpz_cmp(at(node.children[0]).value.numerator(),
+                                 at(node.children[1]).value.numerator()) < 0;
+    return add(proper ? NodeKind::kAdd : NodeKind::kMultiply, {left, fraction});
+  }
+  const bool bracket = at_char('(');
+  const NodeKind left_kind = at(left).kind;
+  if (left_kind == NodeKind::kBracket || left_kind == NodeKind::kSet ||
+      left_kind == NodeKind::kUnion || left_kind == NodeKind::kMatrix) {
+    // A matrix or vector times something is not evaluated.
+    fail("a product with a collection");
+  }
+  const Id right = parse_postfix(in_function_argument);
+  const Id product = add(NodeKind::kMultiply, {left, right});
+  at(product).flag = bracket && left_kind == NodeKind::kSymbol;
+  return product;
+}
+
+// postfix := atom ("!" | "^" exponent | "%" | "°")*
+Id Parser::parse_postfix(bool in_function_argument) {
+  Deeper deeper(*this);
+  (void)in_function_argument;
+  Id value = parse_atom();
+  while (true) {
+    if (at_char('^')) {
+      value = apply_power(value);
+    } else if (at_char('!') && !(peek(1).kind == TokenKind::kChar && peek(1).text[0] == '=')) {
+      advance();
+      Node factorial;
+      factorial.kind = NodeKind::kFunction;
+      factorial.function = Function::kFactorial;
+      factorial.children = {value};
+      value = add(std::move(factorial));
+    } else if (at_char('%')) {
+      advance();
+      value = add(NodeKind::kPercent, {value});
+    } else if (at_command("circ")) {
+      advance();
+      value = add(NodeKind::kDegree, {value});
+    } else {
+      return value;
+    }
+  }
+}
+
+Id Parser::apply_power(Id base) {
+  advance();
+  // ^\circ and ^{\circ}: degrees
+  if (at_command("circ")) {
+    advance();
+    return add(NodeKind::kDegree, {base});
+  }
+  if (at_char('{') && peek(1).kind == TokenKind::kCommand && peek(1).text == "circ" &&
+      peek(2).kind == TokenKind::kChar && peek(2).text[0] == '}') {
+    advance();
+    advance();
+    advance();
+    return add(NodeKind::kDegree, {base});
+  }
+  const Id exponent = parse_exponent();
+  return add(NodeKind::kPower, {base, exponent});
+}
+
+Id Parser::parse_exponent() {
+  Deeper deeper(*this);
+  if (at_char('{')) return parse_braced_argument();
+  if (at_char('-') || at_char('+')) {
+    const bool minus = at_char('-');
+    advance();
+    const Id exponent = parse_exponent();
+    return minus ? add(NodeKind::kNegate, {exponent}) : exponent;
+  }
+  const Id exponent = parse_atom();
+  if (at_char('^')) return apply_power(exponent);  // right to left
+  return exponent;
+}
+
+}  // namespace moebench::parsing
