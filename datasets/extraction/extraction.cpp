@@ -1,55 +1,84 @@
 #include "datasets/extraction/extraction.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
+
+#include "datasets/extraction/cues.h"
 
 namespace moebench {
 namespace {
 
-std::string trim(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return {};
-  return std::string(text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1));
+constexpr std::size_t kMaxTextBytes = 1u << 18;
+
+/// Text the model never meant as its answer: what follows an end-of-turn token.
+constexpr std::string_view kEndTokens[] = {"<|im_end|>", "<|eot_id|>",      "<|endoftext|>",
+                                           "</s>",       "<|end_of_text|>", "<｜end▁of▁sentence｜>",
+                                           "<|end|>",    "<end_of_turn>",   "<|im_start|>"};
+/// How a model that runs on begins the next problem; each at the start of a line.
+constexpr std::string_view kNextProblem[] = {
+    "Question:",    "Q:",          "Problem:",        "Human:",       "User:",
+    "### Question", "### Problem", "### Instruction", "Question ",    "Problem ",
+    "**Question",   "**Problem",   "Next question",   "Next problem", "[Question]",
+    "Exercise:",    "## Problem",  "## Question"};
+
+struct Tracer {
+  std::vector<std::string>* lines = nullptr;
+  void operator()(std::string line) const {
+    if (lines) lines->push_back(std::move(line));
+  }
+};
+
+std::string shortened(std::string_view text) {
+  std::string out(text.substr(0, 60));
+  if (text.size() > 60) out += "...";
+  for (char& c : out) {
+    if (c == '\n') c = ' ';
+  }
+  return out;
 }
 
-/// The content of the last \boxed{...} that closes.
-std::optional<std::string> last_box(std::string_view text) {
-  for (std::size_t from = std::string_view::npos;;) {
-    const std::size_t at = text.rfind("\\boxed", from);
-    if (at == std::string_view::npos) return std::nullopt;
-    std::size_t i = at + 6;
-    while (i < text.size() && text[i] == ' ') ++i;
-    if (i < text.size() && text[i] == '{') {
-      int depth = 0;
-      for (std::size_t j = i; j < text.size(); ++j) {
-        if (text[j] == '\\') {
-          ++j;
-        } else if (text[j] == '{') {
-          ++depth;
-        } else if (text[j] == '}' && --depth == 0) {
-          return std::string(text.substr(i + 1, j - i - 1));
-        }
-      }
-    } else if (i < text.size() && i > at + 6) {
-      return std::string(text.substr(i, 1));
+std::size_t find_any_mark(std::string_view text, const ExtractionRules& rules) {
+  std::size_t first = std::string_view::npos;
+  for (const std::string& mark : rules.run_on_marks) first = std::min(first, text.find(mark));
+  for (std::size_t line = text.find('\n'); line != std::string_view::npos;
+       line = text.find('\n', line + 1)) {
+    const std::string_view rest = text.substr(line + 1);
+    for (const std::string_view mark : kNextProblem) {
+      if (!rest.starts_with(mark)) continue;
+      const bool numbered = mark.ends_with(' ');  // "Problem 2", not "Problem solving"
+      if (numbered &&
+          !(rest.size() > mark.size() && rest[mark.size()] >= '0' && rest[mark.size()] <= '9'))
+        continue;
+      first = std::min(first, line);
     }
-    if (at == 0) return std::nullopt;
-    from = at - 1;
+    if (first <= line) break;
   }
+  return first;
 }
 
-std::optional<std::string> last_number(std::string_view text) {
-  for (std::size_t end = text.size(); end > 0; --end) {
-    if (text[end - 1] < '0' || text[end - 1] > '9') continue;
-    std::size_t begin = end;
-    while (begin > 0 &&
-           std::string_view("0123456789.,").find(text[begin - 1]) != std::string_view::npos) {
-      --begin;
+/// Cuts a run-on next problem off, if an answer was stated before it.
+std::string_view without_run_on(std::string_view text, const ExtractionRules& rules,
+                                const Tracer& trace) {
+  std::size_t from = 0;
+  for (int marks = 0; marks < 16; ++marks) {
+    const std::size_t at = find_any_mark(text.substr(from), rules);
+    if (at == std::string_view::npos) return text;
+    const std::string_view before = text.substr(0, from + at);
+    if (states_an_answer(before)) {
+      trace("cut off at \"" + shortened(text.substr(from + at, 40)) +
+            "\": the next problem begins");
+      return before;
     }
-    while (begin < end && (text[begin] == ',' || text[begin] == '.')) ++begin;
-    if (begin > 0 && text[begin - 1] == '-') --begin;
-    return std::string(text.substr(begin, end - begin));
+    from += at + 1;
   }
-  return std::nullopt;
+  return text;
+}
+
+/// The number that a line after #### begins with, or the line itself when it is more than a number.
+std::string hash_answer(std::string_view line) {
+  line = trim_answer(line);
+  return std::string(line);
 }
 
 }  // namespace
@@ -82,35 +111,121 @@ std::string_view to_string(ExtractionRule rule) {
   return "none";
 }
 
-std::string last_boxed(std::string_view text) { return last_box(text).value_or(""); }
+std::string last_boxed(std::string_view text) {
+  const std::vector<Box> boxes = find_boxes(text);
+  return boxes.empty() ? std::string() : std::string(boxes.back().content);
+}
 
-Extraction extract_answer(const ExtractionRules& rules, std::string_view output, bool) {
+Extraction extract_answer(const ExtractionRules& rules, std::string_view output, bool with_trace) {
   Extraction result;
-  if (const auto end = output.rfind("</think>"); end != std::string_view::npos) {
-    output.remove_prefix(end + 8);
-  } else if (output.find("<think>") != std::string_view::npos) {
-    result.status = ExtractionStatus::kUnclosedThinking;
-    return result;
-  }
+  const Tracer trace{with_trace ? &result.trace : nullptr};
   const auto found = [&](std::string answer, ExtractionRule rule) {
+    trace(std::string(to_string(rule)) + ": \"" + shortened(answer) + "\"");
     result.status = ExtractionStatus::kFound;
     result.answer = std::move(answer);
     result.rule = rule;
     return result;
   };
+
+  if (!after_thinking(output)) {
+    trace("the thinking is not closed: truncated");
+    result.status = ExtractionStatus::kUnclosedThinking;
+    return result;
+  }
+  if (output.size() > kMaxTextBytes) output.remove_prefix(output.size() - kMaxTextBytes);
+  for (const std::string_view token : kEndTokens) {
+    const std::size_t at = output.find(token);
+    if (at != std::string_view::npos && output.find_first_not_of(" \n\t") < at)
+      output = output.substr(0, at);
+  }
+  const std::string_view text = without_run_on(output, rules, trace);
+
   const bool numbers =
       rules.kind == ExtractionKind::kStrictHash || rules.kind == ExtractionKind::kFlexibleNumber;
-  if (numbers) {
-    if (const auto at = output.rfind("####"); at != std::string_view::npos) {
-      std::string_view rest = output.substr(at + 4);
-      return found(trim(rest.substr(0, rest.find('\n'))), ExtractionRule::kHash);
+  // The hash mark is the dataset's own: where it stands, it is meant. The last one that is not
+  // empty.
+  const auto hash = [&]() -> std::optional<std::string> {
+    int tries = 0;
+    for (std::size_t at = rfind_fast(text, "####"); at != std::string_view::npos;
+         at = at == 0 ? std::string_view::npos : rfind_fast(text.substr(0, at + 3), "####")) {
+      if (++tries > 16) break;
+      if (at > 0 && text[at - 1] == '#') continue;
+      std::string_view line = text.substr(at + 4);
+      if (line.starts_with('#')) continue;
+      const std::size_t begin = line.find_first_not_of(" \t\n");
+      if (begin == std::string_view::npos) continue;
+      line.remove_prefix(begin);
+      std::string answer = hash_answer(line.substr(0, line.find('\n')));
+      if (is_retracted(text.substr(at + 4))) {
+        trace("#### " + shortened(answer) + " is taken back afterwards");
+        continue;
+      }
+      if (numbers) {
+        if (auto number = first_number_if_prose(answer)) return number;
+        continue;
+      }
+      // In MATH's tasks #### may be a Markdown heading: "#### Step 3".
+      if (answer.find_first_of("0123456789\\$") == std::string::npos || looks_like_prose(answer))
+        continue;
+      return answer;
     }
-    if (rules.kind == ExtractionKind::kStrictHash) return result;
-  }
-  if (auto box = last_box(output)) return found(trim(*box), ExtractionRule::kBox);
+    return std::nullopt;
+  };
   if (numbers) {
-    if (auto number = last_number(output)) return found(*number, ExtractionRule::kLastNumber);
+    if (auto answer = hash()) return found(*answer, ExtractionRule::kHash);
+    if (rules.kind == ExtractionKind::kStrictHash) {
+      trace("no ####: nothing found");
+      return result;
+    }
   }
+
+  bool retracted = false;
+  const std::vector<Box> boxes = find_boxes(text);
+  if (rules.kind != ExtractionKind::kStatedAnswer || find_cue(text, Cue::kFinalAnswer).empty()) {
+    if (!boxes.empty()) {
+      const BoxGroup group = last_group(text, boxes);
+      retracted = is_retracted(text.substr(group.end));
+      if (!retracted) {
+        return found(group.answer,
+                     group.count > 1 ? ExtractionRule::kBoxGroup : ExtractionRule::kBox);
+      }
+      trace("box \"" + shortened(group.answer) + "\" is taken back afterwards");
+    }
+  }
+  if (rules.kind == ExtractionKind::kStrictBoxed) {
+    trace("no box: nothing found");
+    return result;
+  }
+  const std::string_view rest = retracted ? text.substr(boxes.back().end) : text;
+  if (std::string answer = find_cue(rest, Cue::kFinalAnswer); !answer.empty())
+    return found(answer, ExtractionRule::kFinalAnswer);
+  if (std::string answer = find_cue(rest, Cue::kAnswerIs); !answer.empty())
+    return found(answer, ExtractionRule::kAnswerIs);
+  if (std::string answer = find_cue(rest, Cue::kLabel); !answer.empty())
+    return found(answer, ExtractionRule::kAnswerLabel);
+  if (!numbers) {
+    if (auto answer = hash()) return found(*answer, ExtractionRule::kHash);
+  }
+  if (looks_truncated(rest)) {
+    trace("a formula or box is not closed: cut off, nothing found");
+    return result;
+  }
+  if (std::string answer = last_bold(rest); !answer.empty())
+    return found(answer, ExtractionRule::kBold);
+  if (!numbers && !retracted) {
+    if (std::string answer = whole_text(rest); !answer.empty())
+      return found(answer, ExtractionRule::kWholeText);
+  }
+  if (!numbers) {
+    if (std::string answer = last_math(rest); !answer.empty())
+      return found(answer, ExtractionRule::kLastMath);
+  }
+  if (numbers || concludes(rest)) {
+    if (std::string answer = last_number(numbers ? rest : last_line(rest)); !answer.empty()) {
+      return found(answer, ExtractionRule::kLastNumber);
+    }
+  }
+  trace("nothing found");
   return result;
 }
 

@@ -49,7 +49,7 @@ struct Extraction {
 };
 
 /// Finds the answer in a model's output. Pure, thread-safe, linear in the text (of which at most
-/// the last 1 MiB after the thinking is looked at).
+/// the last 256 KiB after the thinking is looked at).
 Extraction extract_answer(const ExtractionRules& rules, std::string_view output,
                           bool with_trace = false);
 

@@ -138,8 +138,8 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
           (hours == Rational(shown_hours) || hours == Rational(time.node().base / 60));
       return {same ? Same::kYes : Same::kNo, GradeReason::kText};
     }
-    const bool same = time.node().base % 60 == 0 && evaluate_rational(other, work_, hours) &&
-                      hours == Rational(shown_hours);
+    const bool same = time.node().base % 60 == 0 && other.node().kind == NodeKind::kNumber &&
+                      evaluate_rational(other, work_, hours) && hours == Rational(shown_hours);
     return {same ? Same::kYes : Same::kNo, GradeReason::kText};
   }
   if (either(NodeKind::kBase)) {
@@ -182,6 +182,9 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
     if (a == NodeKind::kRelation && !is_list(answer.child(0)) && strip_label(answer, value) &&
         value.node().kind != NodeKind::kPlusMinus && is_list(value) && g != NodeKind::kRelation)
       return compare(gold, value);
+    if (g == NodeKind::kRelation && a != NodeKind::kRelation && !is_list(gold.child(0)) &&
+        strip_label(gold, value) && is_list(value))
+      return compare(value, answer);
     std::vector<Reference> left = flatten(gold), right = flatten(answer);
     const auto drop_names = [&](std::vector<Reference>& values) {
       if (values.empty() || values[0].node().kind != NodeKind::kRelation) return;
@@ -211,27 +214,41 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
       values = std::move(bare);
     };
     // A point against "x = 1, y = 2": by the order of the names.
-    if (a == NodeKind::kList && g == NodeKind::kBracket &&
-        right.size() == gold.node().children.size()) {
+    const auto named_point = [&](const Reference& list, const Reference& point,
+                                 std::vector<Reference>& values) {
+      if (list.node().kind != NodeKind::kList || point.node().kind != NodeKind::kBracket ||
+          list.node().children.size() != point.node().children.size()) {
+        return false;
+      }
       std::vector<std::pair<std::string, Reference>> named;
-      for (const Reference& part : right) {
+      for (std::size_t i = 0; i < list.node().children.size(); ++i) {
+        const Reference part = list.child(i);
         Reference bare;
         if (part.node().kind != NodeKind::kRelation ||
-            part.child(0).node().kind != NodeKind::kSymbol || !strip_label(part, bare))
-          break;
+            part.child(0).node().kind != NodeKind::kSymbol || !strip_label(part, bare)) {
+          return false;
+        }
         named.emplace_back(part.child(0).node().text, bare);
       }
-      if (named.size() == right.size()) {
-        std::stable_sort(named.begin(), named.end(),
-                         [](const auto& x, const auto& y) { return x.first < y.first; });
-        for (std::size_t i = 0; i < named.size(); ++i) {
-          if (i > 0 && named[i].first == named[i - 1].first)
-            return {Same::kNo, GradeReason::kStructure};
-          if (!compare(gold.child(i), named[i].second).yes())
-            return {Same::kNo, GradeReason::kElements};
-        }
-        return {Same::kYes, GradeReason::kElements};
+      std::stable_sort(named.begin(), named.end(),
+                       [](const auto& x, const auto& y) { return x.first < y.first; });
+      for (std::size_t i = 0; i < named.size(); ++i) {
+        if (i > 0 && named[i].first == named[i - 1].first) return false;
+        values.push_back(named[i].second);
       }
+      return true;
+    };
+    if (std::vector<Reference> values;
+        named_point(answer, gold, values) || named_point(gold, answer, values)) {
+      const bool gold_point = g == NodeKind::kBracket;
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!compare(gold_point ? gold.child(i) : values[i],
+                     gold_point ? values[i] : answer.child(i))
+                 .yes()) {
+          return {Same::kNo, GradeReason::kElements};
+        }
+      }
+      return {Same::kYes, GradeReason::kElements};
     }
     const bool gold_named = !left.empty() && left[0].node().kind == NodeKind::kRelation;
     const bool answer_named = !right.empty() && right[0].node().kind == NodeKind::kRelation;

@@ -117,6 +117,10 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
 }
 
 Expected<Parsed, ParseFailure> read(std::string_view answer, bool commas_separate) {
+  while (answer.size() > 4 && answer.starts_with("**") &&
+         answer.ends_with("**")) {  // bold in Markdown
+    answer = answer.substr(2, answer.size() - 4);
+  }
   std::string_view rest;
   const std::string letter = choice_letter(answer, rest);
   if (letter.empty()) return parse_answer(answer, commas_separate);
@@ -138,28 +142,29 @@ Expected<Parsed, ParseFailure> read(std::string_view answer, bool commas_separat
   return parsed;
 }
 
-/// Words, or lists of letters and words in any order: "C, E" and "E and C".
+/// Words, or lists of letters and words in any order: "C, E" and "E and C". Only for text: where
+/// mathematics is left (\frac, ^, =), dropping the braces would change what it says.
 bool same_text(std::string_view gold, std::string_view answer) {
   const std::string g = plain_words(gold), a = plain_words(answer);
-  if (g.empty()) return false;
-  if (g == a) return true;
-  const auto parts = [](const std::string& text) {
-    std::vector<std::string> words;
-    std::string word;
-    for (std::size_t i = 0; i <= text.size(); ++i) {
-      if (i == text.size() || text[i] == ',') {
-        if (word.starts_with("and")) word.erase(0, 3);
-        if (!word.empty()) words.push_back(word);
-        word.clear();
-      } else {
-        word += text[i];
-      }
-    }
-    std::sort(words.begin(), words.end());
-    return words;
+  if (g.empty() || a.empty()) return false;
+  const auto is_words = [](const std::string& text) {
+    return text.find_first_of("\\^_=<>+*/|[]") == std::string::npos &&
+           text.find_first_of("abcdefghijklmnopqrstuvwxyz") != std::string::npos;
   };
-  return g.find(',') != std::string::npos &&
-         g.find_first_of("0123456789()[]") == std::string::npos && parts(g) == parts(a);
+  if (!is_words(g) || !is_words(a)) {
+    // Not words, and unreadable as mathematics on both sides: only the very same characters count.
+    return canonical(gold) == canonical(answer);
+  }
+  if (g == a) return true;
+  const std::vector<std::string> gold_parts = text_parts(gold);
+  return gold_parts.size() > 1 && g.find_first_of("0123456789()") == std::string::npos &&
+         gold_parts == text_parts(answer);
+}
+
+/// Whether words are (part of) what was read, so that they may be compared as words.
+bool has_text(const Tree& tree) {
+  return std::any_of(tree.nodes.begin(), tree.nodes.end(),
+                     [](const Node& node) { return node.kind == NodeKind::kText; });
 }
 
 /// An unreduced fraction of whole numbers anywhere.
@@ -244,7 +249,8 @@ Equivalence compare_answers(std::string_view gold, std::string_view answer,
         if (apart.yes()) outcome = apart;
       }
     }
-    if (!outcome.yes() && outcome.reason != GradeReason::kBudget && same_text(gold, answer)) {
+    if (!outcome.yes() && (has_text(gold_read->tree) || has_text(answer_read->tree)) &&
+        same_text(gold, answer)) {
       outcome = {Same::kYes, GradeReason::kText};
     }
     result.equal = outcome.yes();

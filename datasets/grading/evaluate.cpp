@@ -347,14 +347,32 @@ struct BallEvaluator {
     }
   }
 
-  /// Even points are positive, odd ones of either sign; every fourth pair lies within (-1, 1),
-  /// where the inverse functions are real.
+  /// Six ranges in turn, so that roots, logarithms and inverse functions are real at several
+  /// points: small, negative, within (0, 1), mixed signs, above 4, large.
   void place(const std::string& name, Ball& out) {
     const std::uint64_t hash = point_hash(name, point);
     const double unit = static_cast<double>(hash >> 11) * 0x1p-53;
-    double value = point % 4 >= 2 ? 0.05 + 0.9 * unit : 0.3 + 3.9 * unit;
-    if (point % 2 == 1 && (hash & 1)) value = -value;
-    if (point == 1) value = -std::abs(value);
+    double value = 0;
+    switch (point % 6) {
+      case 0:
+        value = 0.3 + 3.9 * unit;
+        break;
+      case 1:
+        value = -0.3 - 3.9 * unit;
+        break;
+      case 2:
+        value = 0.05 + 0.9 * unit;
+        break;
+      case 3:
+        value = (hash & 1 ? -1 : 1) * (0.2 + 2.9 * unit);
+        break;
+      case 4:
+        value = 4.1 + 37.0 * unit;
+        break;
+      default:
+        value = 50 + 5000 * unit;
+        break;
+    }
     acb_set_d(out.get(), value);
   }
 

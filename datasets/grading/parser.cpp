@@ -151,6 +151,19 @@ Id Parser::parse_quantity() {
     ratio.children = std::move(parts);
     value = add(std::move(ratio));
   }
+  for (const auto& [word, scale] : {std::pair<std::string_view, long>{"hundred", 100},
+                                    {"thousand", 1000},
+                                    {"million", 1000000},
+                                    {"billion", 1000000000},
+                                    {"trillion", 1000000000000},
+                                    {"dozen", 12}}) {
+    if (at_word(word) || (current().kind == TokenKind::kText && current().text == word)) {
+      advance();
+      value = add(NodeKind::kMultiply, {value, number(scale)});
+    } else if (at_text_starting(word)) {
+      fail("a number in words");
+    }
+  }
   std::string unit = parse_unit();
   if (unit.empty() && !currency) return value;
   if (const UnitClass unit_class = classify_unit(unit); unit_class == UnitClass::kPercent) {

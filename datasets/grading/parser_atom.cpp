@@ -652,7 +652,12 @@ Id Parser::parse_braced_argument() {
   Deeper deeper(*this);
   expect_char('{');
   const int outer_bars = std::exchange(bars_open_, 0);
-  const Id inside = parse_list(true);
+  Id inside = parse_list(true);
+  if (at_command("over")) {  // TeX's {a \over b}
+    advance();
+    const Id bottom = parse_sum();
+    inside = add(NodeKind::kDivide, {inside, bottom});
+  }
   bars_open_ = outer_bars;
   expect_char('}');
   if (at(inside).kind == NodeKind::kList) at(inside).kind = NodeKind::kSet;

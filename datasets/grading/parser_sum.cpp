@@ -117,18 +117,23 @@ bool Parser::factor_here() const {
       return false;
     case TokenKind::kCommand: {
       static constexpr std::string_view kNot[] = {
-          "le",         "ge",      "ne",       "in",      "approx",   "equiv",
-          "cup",        "cap",     "setminus", "pm",      "mp",       "rbrace",
-          "rfloor",     "rceil",   "rangle",   "end",     "circ",     "wedge",
-          "vee",        "mid",     "dollar",   "ldots",   "to",       "rightarrow",
-          "Rightarrow", "implies", "overline", "because", "therefore"};
+          "le",         "ge",      "ne",       "in",      "approx",    "equiv",
+          "cup",        "cap",     "setminus", "pm",      "mp",        "rbrace",
+          "rfloor",     "rceil",   "rangle",   "end",     "circ",      "wedge",
+          "vee",        "mid",     "dollar",   "ldots",   "to",        "rightarrow",
+          "Rightarrow", "implies", "overline", "because", "therefore", "over"};
       for (const std::string_view name : kNot) {
         if (token.text == name) return false;
       }
       return true;
     }
     case TokenKind::kChar:
-      return token.text[0] == '(' || token.text[0] == '[' || token.text[0] == '{' ||
+      if (token.text[0] == '[') {  // [0,1[ closes there
+        const Token& next = peek(1);
+        return next.kind != TokenKind::kEnd && next.text != "cup" && next.text != "cap" &&
+               next.text != "U" && next.text != "," && next.text != ")";
+      }
+      return token.text[0] == '(' || token.text[0] == '{' ||
              (token.text[0] == '|' && bars_open_ == 0);
     case TokenKind::kEnd:
       return false;

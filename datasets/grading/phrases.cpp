@@ -235,8 +235,13 @@ bool parse_phrase(std::string_view answer, Tree& tree) {
 std::string plain_words(std::string_view answer) {
   std::string out;
   const std::string text = without_markup(answer);
-  for (const char c : text) {
-    if (c == ' ' || c == '"' || c == '\'') continue;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"' || c == '\'') continue;
+    // "4 2" is not "42".
+    if (c == ' ' &&
+        !(i > 0 && i + 1 < text.size() && is_digit(text[i - 1]) && is_digit(text[i + 1])))
+      continue;
     out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   while (out.ends_with('.') || out.ends_with(',')) out.pop_back();
@@ -252,6 +257,24 @@ std::string plain_words(std::string_view answer) {
     out = out.substr(1, out.size() - 2);
   }
   return out;
+}
+
+std::vector<std::string> text_parts(std::string_view answer) {
+  std::string text = without_markup(answer);
+  for (const std::string_view joiner : {" and ", " or ", "&", ";"}) {
+    for (std::size_t at; (at = text.find(joiner)) != std::string::npos;)
+      text.replace(at, joiner.size(), ",");
+  }
+  std::vector<std::string> parts;
+  std::size_t begin = 0;
+  while (begin <= text.size()) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = plain_words(std::string_view(text).substr(begin, end - begin));
+    if (!part.empty()) parts.push_back(part);
+    begin = end + 1;
+  }
+  std::sort(parts.begin(), parts.end());
+  return parts;
 }
 
 UnitClass classify_unit(std::string_view unit) {
@@ -313,7 +336,8 @@ bool units_conflict(std::string_view a, std::string_view b) {
                                     {" cent cents ", 'c', 1},
                                     {" dollar dollars usd ", 'c', 2},
                                     {" degree degrees deg ", 'a', 1},
-                                    {" radian radians rad ", 'a', 2}};
+                                    {" radian radians rad ", 'a', 2},
+                                    {" percent ", 'p', 1}};
   const auto find = [&](std::string_view unit) -> const Unit* {
     const std::string word = " " + letters_only(unit) + " ";
     for (const Unit& candidate : kUnits) {
@@ -323,7 +347,7 @@ bool units_conflict(std::string_view a, std::string_view b) {
   };
   const Unit* first = find(a);
   const Unit* second = find(b);
-  return first && second && first->dimension == second->dimension && first->size != second->size;
+  return first && second && (first->dimension != second->dimension || first->size != second->size);
 }
 
 }  // namespace moebench

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "datasets/grading/tree.h"
 
@@ -15,6 +16,9 @@ bool parse_phrase(std::string_view answer, Tree& tree);
 /// Letters and digits only, lower case, LaTeX markup removed: how words are compared. Keeps signs
 /// and operators, so that "x-1" and "x+1" differ.
 std::string plain_words(std::string_view answer);
+
+/// The pieces of a list of words ("C, E", "C and E"), each as plain_words, sorted.
+std::vector<std::string> text_parts(std::string_view answer);
 
 enum class UnitClass : std::uint8_t { kOther, kPercent, kDegree, kNone };
 UnitClass classify_unit(std::string_view unit);

@@ -136,7 +136,7 @@ Outcome Comparer::proportional(const Reference& gold, const Reference& answer, b
   }
   if (modular_yes) return {Same::kYes, GradeReason::kModular};
   constexpr long kPrecision = 192;
-  for (int point = 0; point < 12 && found < 4; ++point) {
+  for (int point = 0; point < 18 && found < 4; ++point) {
     Ball left, right;
     if (!evaluate_ball(gold.child(0), point, kPrecision, work_, left) ||
         !evaluate_ball(gold.child(1), point, kPrecision, work_, right)) {

@@ -29,6 +29,7 @@ std::string_view unit_of(Reference e) {
   while (e.node().kind == NodeKind::kNegate) e = e.child(0);
   if (e.node().kind == NodeKind::kQuantity) return e.node().text;
   if (e.node().kind == NodeKind::kDegree) return "degrees";
+  if (e.node().kind == NodeKind::kPercent) return "percent";
   return {};
 }
 
@@ -126,11 +127,16 @@ Outcome Comparer::compare_scalars(const Reference& gold, const Reference& answer
 
 /// A decimal gold counts at its own precision: an answer that is no short decimal itself (a
 /// fraction that does not end, a surd, a decimal with more digits) is right if it rounds to the
-/// gold. A decimal answer needs a gold of at least two decimals or three digits: 2.5 is exact as it
-/// stands, and 2.49 is another number.
+/// gold. That needs a gold that can be a rounded value: 0.33 and 27.8 can, 0.25 and 2.5 are exact
+/// as they stand.
 bool Comparer::within_gold_precision(const Reference& gold, const Reference& answer) {
   const Node* literal = literal_under_wrappers(gold);
   if (!literal || literal->decimals < 1) return false;
+  const bool rounded = literal->decimals >= 2
+                           ? fmpz_cmp_ui(literal->value.denominator(), 25) >= 0
+                           : fmpz_cmp_ui(literal->value.numerator(), 100) >= 0 &&
+                                 fmpz_cmp_ui(literal->value.denominator(), 5) >= 0;
+  if (!rounded) return false;
   const Node* other = literal_under_wrappers(answer);
   Rational value;
   if (evaluate_rational(answer, work_, value)) {
@@ -150,12 +156,7 @@ bool Comparer::within_gold_precision(const Reference& gold, const Reference& ans
     fmpz_clear(rest);
     fmpz_clear(ten);
     fmpz_clear(common);
-    if (terminates) {
-      if (!other || other->decimals <= literal->decimals) return false;
-      const bool precise =
-          literal->decimals >= 2 || fmpz_cmp_ui(literal->value.numerator(), 100) >= 0;
-      if (!precise) return false;
-    }
+    if (terminates && (!other || other->decimals <= literal->decimals)) return false;
   }
   Ball a, b, difference;
   if (!evaluate_ball(gold, 0, 256, work_, a) || !evaluate_ball(answer, 0, 256, work_, b))
@@ -246,7 +247,7 @@ Outcome Comparer::compare_at_points(const Reference& gold, const Reference& answ
   const bool complex =
       contains_kind(gold, NodeKind::kImaginary) || contains_kind(answer, NodeKind::kImaginary);
   int agreed = 0, agreed_complex = 0, differed_complex = 0;
-  for (int point = 0; point < 10 && agreed < 6; ++point) {
+  for (int point = 0; point < 18 && agreed < 6; ++point) {
     Ball g, a, difference;
     if (!evaluate_ball(gold, point, kPrecision, work_, g) ||
         !evaluate_ball(answer, point, kPrecision, work_, a))
