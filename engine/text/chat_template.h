@@ -20,10 +20,10 @@ struct ChatPromptOptions {
   bool add_generation_prompt = true;
   /// For templates that ask enable_thinking or thinking (Qwen3, DeepSeek V3.1); left undefined when
   /// absent.
-  std::optional<bool> enable_thinking;
+  std::optional<bool> enable_thinking = std::nullopt;
   /// What strftime_now() tells, in UTC; absent: now. Some templates write the date into the prompt,
   /// so whoever repeats a run must give the same.
-  std::optional<std::int64_t> unix_time;
+  std::optional<std::int64_t> unix_time = std::nullopt;
 };
 
 /// A model's chat template: Jinja, in the subset that such templates use, rendered as Hugging Face

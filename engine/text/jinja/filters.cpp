@@ -7,6 +7,7 @@
 
 #include "engine/text/jinja/builtins.h"
 #include "engine/text/jinja/strings.h"
+#include "engine/text/unicode.h"
 
 namespace moebench::jinja {
 
@@ -73,6 +74,7 @@ Value select(const Value& value, const Arguments& arguments, bool keep, bool by_
     throw TemplateError("the test '" + std::string(*test) + "' is not supported");
   const Arguments rest = rest_of(arguments, used);
   std::vector<Value> kept;
+  if (!value.truthy()) return Value::list({});  // none included, as Jinja has it
   for (const Value& entry : iterate(value, runtime)) {
     const Value subject = by_attribute ? attribute_path(entry, attribute, runtime) : entry;
     const bool holds = test ? apply_test(*test, subject, rest, runtime) : subject.truthy();
@@ -83,6 +85,7 @@ Value select(const Value& value, const Arguments& arguments, bool keep, bool by_
 
 Value map(const Value& value, const Arguments& arguments, Runtime& runtime) {
   std::vector<Value> mapped;
+  if (!value.truthy()) return Value::list({});  // none included, as Jinja has it
   if (arguments.positional.empty()) {
     ArgumentReader reader("map", arguments);
     const Value* attribute = reader.find("attribute");
@@ -221,6 +224,29 @@ Value indent(const Value& value, ArgumentReader& arguments, Runtime& runtime) {
   return Value(std::move(out));
 }
 
+/// json.dumps writes what is not ASCII as UTF-16 units, when asked to.
+std::string escape_non_ascii(std::string_view json) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out;
+  const auto unit = [&](char32_t u) {
+    out += "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) out += kHex[(u >> shift) & 15];
+  };
+  for (std::size_t i = 0; i < json.size();) {
+    const text::CodePoint c = text::read_code_point(json, i);
+    i += static_cast<std::size_t>(c.size_bytes);
+    if (c.value < 0x80) {
+      out += static_cast<char>(c.value);
+    } else if (c.value < 0x10000) {
+      unit(c.value);
+    } else {
+      unit(0xD800 + ((c.value - 0x10000) >> 10));
+      unit(0xDC00 + ((c.value - 0x10000) & 0x3FF));
+    }
+  }
+  return out;
+}
+
 Value default_filter(const Value& value, ArgumentReader& arguments, Runtime&) {
   const Value* absent = arguments.find("default_value");
   const bool falsy = arguments.boolean("boolean", false);
@@ -282,14 +308,15 @@ constexpr Named<Filter> kFilters[] = {
     {"tojson",
      [](const Value& v, ArgumentReader& a, Runtime& r) {
        // Hugging Face's signature: (x, ensure_ascii=False, indent=None, separators, sort_keys)
-       if (a.boolean("ensure_ascii", false))
-         throw TemplateError("tojson: ensure_ascii is not supported");
+       const bool ascii = a.boolean("ensure_ascii", false);
        const std::int64_t indent = a.integer("indent", -1);
        if (indent > 100) throw TemplateError("tojson: the indent is too large");
        const Value* separators = a.find("separators");
        if (separators && !separators->is_none())
          throw TemplateError("tojson: separators are not supported");
-       return Value(to_json(v, static_cast<int>(indent), a.boolean("sort_keys", false), r.budget));
+       std::string json =
+           to_json(v, static_cast<int>(indent), a.boolean("sort_keys", false), r.budget);
+       return Value(ascii ? escape_non_ascii(json) : std::move(json));
      }},
     {"first",
      [](const Value& v, ArgumentReader&, Runtime& r) {

@@ -2,9 +2,10 @@
 //
 //   text_probe encode DIR|tokenizer.json [add_special] [parse_special]   texts in, ids out
 //   text_probe decode DIR|tokenizer.json [skip_special]                  ids in, texts out
-//   text_probe time DIR|tokenizer.json                                   texts in, seconds out
+//   text_probe time   DIR|tokenizer.json                                   texts in, seconds out
 //   text_probe render            {"template", "variables", "unix_time"} a line in, texts out
 //
+// A name that ends in .gguf.json is GgufTokenizerData as JSON.
 // Texts come framed on standard input: a line with the number of bytes, then the bytes. Ids are one
 // line a text.
 
@@ -28,7 +29,26 @@ namespace {
 
 using moebench::Tokenizer;
 
+/// GgufTokenizerData written as JSON by a script.
+Tokenizer load_gguf(std::istream& in) {
+  const auto json = nlohmann::json::parse(in);
+  moebench::GgufTokenizerData data;
+  data.model = json.at("model");
+  data.pre = json.value("pre", "");
+  data.tokens = json.at("tokens").get<std::vector<std::string>>();
+  data.scores = json.value("scores", std::vector<float>());
+  data.token_types = json.at("token_types").get<std::vector<std::int32_t>>();
+  data.merges = json.value("merges", std::vector<std::string>());
+  if (json.contains("bos_id")) data.bos_id = json["bos_id"].get<std::int32_t>();
+  if (json.contains("eos_id")) data.eos_id = json["eos_id"].get<std::int32_t>();
+  return Tokenizer::from_gguf(data);
+}
+
 Tokenizer load(const std::filesystem::path& path) {
+  if (path.string().ends_with(".gguf.json")) {
+    std::ifstream in(path, std::ios::binary);
+    return load_gguf(in);
+  }
   if (std::filesystem::is_directory(path)) return Tokenizer::from_directory(path);
   std::ifstream in(path, std::ios::binary);
   moebench::TokenizerFiles files;
