@@ -133,7 +133,7 @@ struct SampleEntry {
   struct Answer {
     std::string run, verdict, extracted, reason, thinking, output;
     std::int64_t attempt = 0, output_tokens = 0;
-    std::optional<double> seconds, usd;
+    std::optional<double> seconds = {}, usd = {};
   };
   std::vector<Answer> answers;
 };

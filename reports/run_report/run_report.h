@@ -11,8 +11,8 @@
 namespace moebench {
 
 struct RunReportOptions {
-  std::optional<double> usd_per_hour;   ///< overrides the record's price of the machine
-  std::optional<ServiceLevel> goodput;  ///< limits for a goodput row
+  std::optional<double> usd_per_hour = {};   ///< overrides the record's price of the machine
+  std::optional<ServiceLevel> goodput = {};  ///< limits for a goodput row
   bool samples = true;                  ///< with the page of answers
 };
 
