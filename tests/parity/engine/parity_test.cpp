@@ -143,8 +143,8 @@ std::vector<ParityCase> all_cases() {
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Parity, testing::ValuesIn(all_cases()), [](const auto& info) {
-  return info.param.name + "_" + info.param.format + "_" + info.param.backend;
+INSTANTIATE_TEST_SUITE_P(Families, Parity, testing::ValuesIn(all_cases()), [](const auto& test) {
+  return test.param.name + "_" + test.param.format + "_" + test.param.backend;
 });
 
 }  // namespace

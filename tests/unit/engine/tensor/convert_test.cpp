@@ -42,7 +42,7 @@ TEST(Float16, RoundsToNearestEven) {
   EXPECT_EQ(f32_to_f16(0x1p-25f), 0x0000) << "half the smallest subnormal is a tie with zero";
   EXPECT_EQ(f32_to_f16(0x1.01p-25f), 0x0001);
   EXPECT_EQ(f32_to_f16(3 * 0x1p-25f), 0x0002);
-  EXPECT_EQ(f32_to_f16(0x1.ffcp-15f), 0x03ff);
+  EXPECT_EQ(f32_to_f16(0x1.ff8p-15f), 0x03ff);
   EXPECT_EQ(f32_to_f16(0x1.fffp-15f), 0x0400) << "the largest subnormals round up to a normal";
   EXPECT_EQ(f32_to_f16(65519.0f), 0x7bff);
   EXPECT_EQ(f32_to_f16(65520.0f), 0x7c00) << "beyond the largest: infinity";

@@ -64,7 +64,7 @@ INSTANTIATE_TEST_SUITE_P(Types, Quantize,
                                          Quality{DType::kQ5_0, 0.045}, Quality{DType::kQ5_1, 0.04},
                                          Quality{DType::kQ4_K, 0.085}, Quality{DType::kQ5_K, 0.045},
                                          Quality{DType::kQ6_K, 0.02}),
-                         [](const auto& info) { return std::string(name(info.param.dtype)); });
+                         [](const auto& test) { return std::string(name(test.param.dtype)); });
 
 }  // namespace
 }  // namespace moebench
