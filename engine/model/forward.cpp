@@ -295,7 +295,7 @@ void Forward::latent_attention(const AttentionConfig& config, const AttentionWei
     const Tensor low_rank = matrix(q_low_rank_, n, config.q_lora_rank);
     const MatmulTarget first[] = {{weights.q_a.get(), low_rank, weights.q_a_bias.get()}, to_latent};
     backend_.matmul(normed, first);
-    backend_.rms_norm(low_rank, low_rank, *weights.q_a_norm, config_.rms_epsilon);
+    backend_.rms_norm(low_rank, low_rank, *weights.q_a_norm, config.latent_norm_epsilon);
     const MatmulTarget second{weights.q_b.get(), q};
     backend_.matmul(low_rank, {&second, 1});
   } else {
@@ -304,7 +304,7 @@ void Forward::latent_attention(const AttentionConfig& config, const AttentionWei
   }
 
   backend_.rms_norm(columns(latent, rank), columns(latent, rank), *weights.kv_a_norm,
-                    config_.rms_epsilon);
+                    config.latent_norm_epsilon);
   const Tensor latent_head = heads(latent, 1, latent_width, 0, latent_width);
   backend_.rope(heads(latent, 1, latent_width, rank, rope_dim), inputs.cos_sin,
                 config_.rope.pairing);

@@ -48,6 +48,8 @@ struct AttentionConfig {
   std::int64_t qk_nope_dim = 0;
   std::int64_t qk_rope_dim = 0;
   std::int64_t value_dim = 0;
+  /// Of q_a_norm and kv_a_norm: DeepSeek's code fixes it, whatever rms_norm_eps says.
+  float latent_norm_epsilon = 1e-6f;
 };
 
 struct MoeConfig {

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <numeric>
+#include <ostream>
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/reference/reference_backend.h"
@@ -89,6 +90,11 @@ class Generator {
 struct ParityCase {
   std::string name, format, backend;
 };
+
+/// For GoogleTest's messages.
+void PrintTo(const ParityCase& c, std::ostream* out) {
+  *out << c.name << " (" << c.format << ", " << c.backend << ")";
+}
 
 class Parity : public testing::TestWithParam<ParityCase> {};
 
