@@ -72,6 +72,8 @@ Expected<Sample, std::string> to_gsm8k(const json& row) {
   sample.solution = *answer;
   sample.target = trim(std::string_view(*answer).substr(mark + 4));
   if (sample.target.empty()) return Unexpected<std::string>("nothing after \"####\"");
+  sample.level = level_digits(optional_text(row, "level"));  // gsm8k-mini has levels, GSM8K has not
+  sample.subject = optional_text(row, "subject");
   sample.level = optional_text(row, "level");  // gsm8k-mini has levels, GSM8K none
   return sample;
 }

@@ -99,6 +99,24 @@ TEST(TaskTest, EveryBuiltInTaskLoads) {
   }
 }
 
+TEST(TaskTest, EmbeddedProblemsAreWholeAndTheirOwnSolutionsGradeCorrect) {
+  int embedded = 0;
+  for (const std::string& name : list_tasks()) {
+    const Task task = load_task(name);
+    if (!task.files[0].file.starts_with("embedded:")) continue;
+    ++embedded;
+    const SampleSet set = read_samples(task, {});
+    EXPECT_EQ(set.samples.size(), 200u) << name;
+    EXPECT_TRUE(set.malformed.empty()) << name << ": " << set.malformed[0].reason;
+    for (const Sample& sample : set.samples) {
+      EXPECT_FALSE(sample.level.empty()) << sample.id;
+      const Verdict verdict = grade(task, sample, sample.solution, false);
+      EXPECT_EQ(verdict.kind, VerdictKind::kCorrect) << sample.id << ": " << sample.solution;
+    }
+  }
+  EXPECT_EQ(embedded, 2);
+}
+
 TEST(TaskTest, UnknownKeysAreErrors) {
   EXPECT_THROW(parse_task(R"({"name":"x","colour":1})", "x.json"), Error);
   EXPECT_THROW(parse_task("[]", "x.json"), Error);
