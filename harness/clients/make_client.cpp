@@ -34,11 +34,7 @@ std::unique_ptr<EngineClient> make_client(const EngineOptions& options) {
         options.max_batch_sequences,
         parse_answer_time(std::string_view(options.model).substr(kNullPrefix.size())));
   }
-#ifdef MOEBENCH_HAS_ENGINE
   return std::make_unique<InProcessClient>(options);
-#else
-  throw Error(ErrorCode::kUsage, "this build holds no engine", "--model null");
-#endif
 }
 
 }  // namespace moebench

@@ -1,0 +1,38 @@
+"""moebench bench on the canary."""
+
+import csv
+import io
+import json
+import unittest
+
+from program import ProgramTest
+
+BENCH = ("bench", "--model", "canary", "-p", "32", "-g", "8", "-b", "1,3", "-r", "2")
+
+
+class BenchTest(ProgramTest):
+    def test_every_format_holds_the_same_grid(self):
+        tests = ["pp32", "tg8", "tg8 x 3"]
+        lines = self.run_program(*BENCH, "-o", "jsonl")
+        self.assert_exit(lines, 0)
+        rows = [json.loads(line) for line in lines.stdout.splitlines()]
+        self.assertEqual([row["test"] for row in rows], tests)
+        for row in rows:
+            self.assertEqual(len(row["tokens_per_second"]), 2)
+            self.assertGreater(row["tokens_per_second_min"], 0)
+            self.assertLessEqual(row["tokens_per_second_min"], row["tokens_per_second_median"])
+            self.assertLessEqual(row["tokens_per_second_median"], row["tokens_per_second_max"])
+            self.assertEqual(row["kind"], "measured")
+        table = self.run_program(*BENCH, "-o", "csv")
+        self.assertEqual([row["test"] for row in csv.DictReader(io.StringIO(table.stdout))], tests)
+        markdown = self.run_program(*BENCH)
+        self.assertEqual(len(markdown.stdout.splitlines()), 2 + len(tests))
+
+    def test_what_cannot_be_measured_is_refused(self):
+        self.assert_refused(self.run_program("bench", "--model", "null"), "null", codes=(2,))
+        self.assert_refused(self.run_program(*BENCH, "-o", "xml"), "xml", codes=(2,))
+        self.assert_refused(self.run_program("bench", "--model", "canary", "-p", "0"), "0", codes=(2,))
+
+
+if __name__ == "__main__":
+    unittest.main()
