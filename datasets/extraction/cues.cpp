@@ -178,7 +178,7 @@ BoxGroup last_group(std::string_view text, const std::vector<Box>& boxes) {
     if (repeated) continue;
     if (!group.answer.empty()) group.answer += ", ";
     group.answer += boxes[i].content;
-    ++group.count;
+    group.parts.emplace_back(boxes[i].content);
   }
   return group;
 }

@@ -26,8 +26,8 @@ std::vector<Box> find_boxes(std::string_view text);
 
 struct BoxGroup {
   std::string answer;
+  std::vector<std::string> parts;  ///< the different boxes, in order
   std::size_t end = 0;
-  int count = 0;
 };
 
 /// The last box with those before it that only "and", "or", a comma or a name with an equals sign

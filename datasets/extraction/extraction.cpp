@@ -186,8 +186,9 @@ Extraction extract_answer(const ExtractionRules& rules, std::string_view output,
       const BoxGroup group = last_group(text, boxes);
       retracted = is_retracted(text.substr(group.end));
       if (!retracted) {
+        if (group.parts.size() > 1) result.parts = group.parts;
         return found(group.answer,
-                     group.count > 1 ? ExtractionRule::kBoxGroup : ExtractionRule::kBox);
+                     result.parts.empty() ? ExtractionRule::kBox : ExtractionRule::kBoxGroup);
       }
       trace("box \"" + shortened(group.answer) + "\" is taken back afterwards");
     }

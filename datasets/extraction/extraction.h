@@ -45,6 +45,7 @@ struct Extraction {
   ExtractionStatus status = ExtractionStatus::kNothing;
   std::string answer;  ///< as written, without its delimiters
   ExtractionRule rule = ExtractionRule::kNone;
+  std::vector<std::string> parts;  ///< of a box group: each box; empty otherwise
   std::vector<std::string> trace;  ///< what each step did, for --explain; filled on request only
 };
 

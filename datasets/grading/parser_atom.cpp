@@ -659,6 +659,7 @@ Id Parser::parse_braced_argument() {
     inside = add(NodeKind::kDivide, {inside, bottom});
   }
   bars_open_ = outer_bars;
+  if (at_char('.')) advance();  // \boxed{5.}
   expect_char('}');
   if (at(inside).kind == NodeKind::kList) at(inside).kind = NodeKind::kSet;
   return inside;
