@@ -14,8 +14,8 @@ from problem import Problem, is_held_out
 from story_problems import TEMPLATES as STORY_TEMPLATES
 from story_problems import make_story
 
-MATH_SHARE = 0.55  # of the problems that are no drills
-DRILL_SHARE = 0.2
+MATH_SHARE = 0.88  # of the problems that are no drills
+DRILL_SHARE = 0.1
 EVALUATION_SEED = 20250101
 SET_SIZE = 200
 

@@ -7,7 +7,7 @@ or is split into such.
 import random
 from math import comb, gcd, isqrt
 
-from problem import Problem, add, div, mul, sub
+from problem import Problem, add, div, mul, plus, sub
 
 TEMPLATES = []  # (subject, kind, levels, function)
 
@@ -103,7 +103,7 @@ def fraction_sum(r, level):
     steps = []
     if b != d:
         steps.append(f"The common denominator is ${m}$: ${raw(a, b)}={raw(e, m)}$ and ${raw(c, d)}={raw(f, m)}$.")
-    steps.append(f"${e}{op}{f}={s}$, so we get ${raw(s, m)}$.")
+    steps.append(f"${plus(e, -f if minus else f)}$, so we get ${raw(s, m)}$.")
     if s and gcd(s, m) > 1:
         steps.append(f"Divide by ${gcd(s, m)}$: ${frac(s, m)}$.")
     return q, steps, frac(s, m)
@@ -153,9 +153,9 @@ def mixed_number(r, level):
     a = r.choice([k for k in range(1, b) if gcd(k, b) == 1])
     n = w * b + a
     if r.random() < 0.5:
-        return (f"Write ${raw(n, b)}$ as a mixed number.", [f"${w}\\cdot {b}={w * b}$ and ${n}-{w * b}={a}$."],
+        return (f"Write ${raw(n, b)}$ as a mixed number.", [f"${mul(w, b)}$ and ${sub(n, w * b)}$."],
                 f"{w}{raw(a, b)}")
-    return (f"Write ${w}{raw(a, b)}$ as an improper fraction.", [f"${w}\\cdot {b}={w * b}$ and ${w * b}+{a}={n}$."],
+    return (f"Write ${w}{raw(a, b)}$ as an improper fraction.", [f"${mul(w, b)}$ and ${add(w * b, a)}$."],
             raw(n, b))
 
 
@@ -181,22 +181,22 @@ def linear_equation(r, level):
     x, a, b = nonzero(r, -9, 12), r.randint(2, 9), nonzero(r, -20, 20)
     v = r.choice("xyn")
     if level == 1:
-        return (f"Solve ${v}{signed(b)}={x + b}$ for ${v}$.", [f"${v}={x + b}{signed(-b)}={x}$."], str(x))
+        return (f"Solve ${v}{signed(b)}={x + b}$ for ${v}$.", [f"${v}={plus(x + b, -b)}$."], str(x))
     if level == 2:
         c = a * x + b
-        return (f"Solve ${a}{v}{signed(b)}={c}$ for ${v}$.", [f"${a}{v}={c}{signed(-b)}={a * x}$.", f"${v}={a * x}/{a}={x}$."], str(x))
+        return (f"Solve ${a}{v}{signed(b)}={c}$ for ${v}$.", [f"${a}{v}={plus(c, -b)}$.", f"${v}={a * x}/{a}={x}$."], str(x))
     d = r.choice([k for k in range(1, 8) if k != a])
     if level == 3:
         c = (a - d) * x + b
         k = a - d
         right = f"{poly((d, 0), v)}{signed(c)}" if c else poly((d, 0), v)
-        steps = [f"${poly((k, 0), v)}={c}{signed(-b)}={k * x}$."]
+        steps = [f"${poly((k, 0), v)}={plus(c, -b)}$."]
         if k != 1:
             steps.append(f"${v}={k * x}/{par(k)}={x}$.")
         return f"If ${a}{v}{signed(b)}={right}$, what is ${v}$?", steps, str(x)
     n = r.choice([k for k in range(-20, 21) if k and gcd(k, a) == 1])
     c = n + b
-    return (f"Solve ${a}{v}{signed(b)}={c}$ for ${v}$.", [f"${a}{v}={c}{signed(-b)}={n}$.", f"${v}={frac(n, a)}$."], frac(n, a))
+    return (f"Solve ${a}{v}{signed(b)}={c}$ for ${v}$.", [f"${a}{v}={plus(c, -b)}$.", f"${v}={frac(n, a)}$."], frac(n, a))
 
 
 @kind("Algebra", 2, 3, 4)
@@ -211,7 +211,7 @@ def expand(r, level):
     mid = k * b + a
     steps = [
         f"The product of ${a}$ and ${b}$ is ${a * b}$.",
-        f"The middle is ${a}{signed(b)}={a + b}$." if k == 1 else f"The middle is ${k}\\cdot {par(b)}{signed(a)}={k * b}{signed(a)}={mid}$.",
+        f"The middle is ${plus(a, b)}$." if k == 1 else f"The middle is ${k}\\cdot {par(b)}={k * b}$, ${plus(k * b, a)}$.",
     ]
     return f"Expand $({poly((k, a))})({poly((1, b))})$.", steps, poly((k, mid, a * b))
 
@@ -227,7 +227,7 @@ def factor(r, level):
     one = f"(x{signed(a)})"
     answer = f"(x{signed(a)})^2" if a == b else f"{one}(x{signed(b)})"
     return (f"Factor ${poly((1, a + b, a * b))}$.",
-            [f"We need product ${a * b}$ and sum ${a + b}$.", f"${a}\\cdot {par(b)}={a * b}$ and ${a}{signed(b)}={a + b}$."], answer)
+            [f"We need product ${a * b}$ and sum ${a + b}$.", f"${a}\\cdot {par(b)}={a * b}$ and ${plus(a, b)}$."], answer)
 
 
 @kind("Algebra", 3, 4, 5)
@@ -239,7 +239,7 @@ def quadratic_roots(r, level):
         b += 1
     p = poly((1, -a - b, a * b))
     q = f"Find all solutions of ${p}=0$. List them from small to large."
-    return (q, [f"We need product ${a * b}$ and sum ${a + b}$.", f"${a}\\cdot {par(b)}={a * b}$ and ${a}{signed(b)}={a + b}$."], f"{a},{b}")
+    return (q, [f"We need product ${a * b}$ and sum ${a + b}$.", f"${a}\\cdot {par(b)}={a * b}$ and ${plus(a, b)}$."], f"{a},{b}")
 
 
 @kind("Algebra", 1, 2, 3)
@@ -248,13 +248,13 @@ def evaluate(r, level):
     f = r.choice("fgh")
     if level == 1:
         a, b = r.randint(2, 9), nonzero(r, -12, 20)
-        return (f"If ${f}(x)={poly((a, b))}$, what is ${f}({x})$?", [f"${a}\\cdot {x}={a * x}$.", f"${a * x}{signed(b)}={a * x + b}$."], str(a * x + b))
+        return (f"If ${f}(x)={poly((a, b))}$, what is ${f}({x})$?", [f"${a}\\cdot {x}={a * x}$.", f"${plus(a * x, b)}$."], str(a * x + b))
     a, b, c = (1 if level == 2 else r.randint(2, 4)), nonzero(r, -6, 6), nonzero(r, -12, 12)
-    steps = [f"${x * x}$ is the square of ${x}$."]
+    steps = [f"${par(x)}^2={x * x}$."]
     if a > 1:
         steps.append(f"${a}\\cdot {x * x}={a * x * x}$.")
     steps.append(f"${b}\\cdot {par(x)}={b * x}$.")
-    steps.append(f"${a * x * x}{signed(b * x)}={a * x * x + b * x}$ and ${a * x * x + b * x}{signed(c)}={a * x * x + b * x + c}$.")
+    steps.append(f"${plus(a * x * x, b * x)}$ and ${plus(a * x * x + b * x, c)}$.")
     return f"If ${f}(x)={poly((a, b, c))}$, what is ${f}({x})$?", steps, str(a * x * x + b * x + c)
 
 
@@ -267,7 +267,7 @@ def inequality(r, level):
     c = k * x + b
     up = up != flip
     shown = op if not flip else {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}[op]
-    steps = [f"${poly((k, 0))} {op} {c}{signed(-b)}={k * x}$.", f"$x {shown} {x}$."]
+    steps = [f"${poly((k, 0))} {op} {plus(c, -b)}$.", f"$x {shown} {x}$."]
     if flip:
         steps.insert(1, f"Dividing by ${k}$ turns the sign.")
     lo, hi = "(" if strict else "[", ")" if strict else "]"
@@ -289,7 +289,7 @@ def absolute_interval(r, level):
         op = ">" if strict else "\\ge"
         answer = f"(-\\infty,{lo})\\cup({hi},\\infty)" if strict else f"(-\\infty,{lo}]\\cup[{hi},\\infty)"
     return (f"Solve $|x{signed(-a)}| {op} {k}$. Write the answer as an interval.",
-            [f"The center is ${a}$ and the distance is ${k}$.", f"${a}-{k}={lo}$ and ${a}+{k}={hi}$."], answer)
+            [f"The center is ${a}$ and the distance is ${k}$.", f"${plus(a, -k)}$ and ${plus(a, k)}$."], answer)
 
 
 @kind("Algebra", 4, 5)
@@ -298,11 +298,11 @@ def linear_system(r, level):
     if level == 4:
         s, d = x + y, x - y
         return (f"If $x+y={s}$ and $x-y={d}$, find $(x,y)$.",
-                [f"Adding: $2x={s}{signed(d)}={2 * x}$, so $x={x}$.", f"$y={s}{signed(-x)}={y}$."], f"({x},{y})")
+                [f"Adding: $2x={plus(s, d)}$.", f"$x={2 * x}/2={x}$.", f"$y={plus(s, -x)}$."], f"({x},{y})")
     a = r.randint(2, 5)
     s, t = x + y, a * x + y
     return (f"If ${a}x+y={t}$ and $x+y={s}$, find $(x,y)$.",
-            [f"Subtracting: ${poly((a - 1, 0))}={t}{signed(-s)}={(a - 1) * x}$, so $x={x}$.", f"$y={s}{signed(-x)}={y}$."], f"({x},{y})")
+            [f"Subtracting: ${poly((a - 1, 0))}={plus(t, -s)}$.", *([f"$x={(a - 1) * x}/{a - 1}={x}$."] if a > 2 else []), f"$y={plus(s, -x)}$."], f"({x},{y})")
 
 
 @kind("Algebra", 2, 3)
@@ -314,7 +314,7 @@ def midpoint(r, level):
         c = abs(c) + (a + abs(c)) % 2
     m, n = (a + c) // 2, (b + d) // 2
     return (f"Find the midpoint of $({a},{b})$ and $({c},{d})$.",
-            [f"${a}{signed(c)}={a + c}$, half is ${m}$.", f"${b}{signed(d)}={b + d}$, half is ${n}$."], f"({m},{n})")
+            [f"${plus(a, c)}$, half is ${m}$.", f"${plus(b, d)}$, half is ${n}$."], f"({m},{n})")
 
 
 @kind("Algebra", 3, 4)
@@ -325,7 +325,7 @@ def slope(r, level):
     if level == 3:
         a, b, c, d = abs(a), abs(b), abs(a) + dx, abs(b) + abs(dy)
     dx, dy = c - a, d - b
-    steps = [f"${d}{signed(-b)}={dy}$ and ${c}{signed(-a)}={dx}$."]
+    steps = [f"${plus(d, -b)}$ and ${plus(c, -a)}$."]
     if gcd(dx, dy) > 1:
         steps.append(f"Divide by ${gcd(dx, dy)}$: ${frac(dy, dx)}$.")
     return f"What is the slope of the line through $({a},{b})$ and $({c},{d})$?", steps, frac(dy, dx)
@@ -337,7 +337,7 @@ def power_rule(r, level):
     a, b, c = r.randint(2, 9), r.randint(2, 9), r.randint(2, 5)
     if level == 2:
         return f"Simplify ${v}^{{{a}}}\\cdot {v}^{{{b}}}$.", [f"${a}+{b}={a + b}$."], f"{v}^{{{a + b}}}"
-    return (f"Simplify $({v}^{{{a}}})^{c}\\cdot {v}^{{{b}}}$.", [f"${a}\\cdot {c}={a * c}$.", f"${a * c}+{b}={a * c + b}$."], f"{v}^{{{a * c + b}}}")
+    return (f"Simplify $({v}^{{{a}}})^{c}\\cdot {v}^{{{b}}}$.", [f"${a}\\cdot {c}={a * c}$.", f"${add(a * c, b)}$."], f"{v}^{{{a * c + b}}}")
 
 
 # ---- Intermediate Algebra ----
@@ -357,7 +357,7 @@ def simplify_surd(r, level):
     op = "-" if minus else "+"
     return (f"Simplify $\\sqrt{{{n}}}{op}\\sqrt{{{m}}}$.",
             [f"${n}={a * a}\\cdot {inside}$, so the first is ${surd_tex(a, inside)}$.", f"${m}={b * b}\\cdot {inside}$, so the second is ${surd_tex(b, inside)}$.",
-             f"${a}{op}{b}={s}$."], surd_tex(s, inside))
+             f"${plus(a, -b if minus else b)}$."], surd_tex(s, inside))
 
 
 @kind("Intermediate Algebra", 3, 5)
@@ -368,11 +368,11 @@ def complex_numbers(r, level):
         minus = r.random() < 0.5
         e, f = (a - c, b - d) if minus else (a + c, b + d)
         t = -1 if minus else 1
-        return (f"Compute ${z}{'-' if minus else '+'}{w}$.", [f"${a}{signed(t * c)}={e}$ and ${b}{signed(t * d)}={f}$."], cplx(e, f))
+        return (f"Compute ${z}{'-' if minus else '+'}{w}$.", [f"${plus(a, t * c)}$ and ${plus(b, t * d)}$."], cplx(e, f))
     e, f = a * c - b * d, a * d + b * c
     return (f"Compute ${z}{w}$.",
-            [f"${a}\\cdot {par(c)}={a * c}$ and ${b}\\cdot {par(d)}={b * d}$, so the real part is ${a * c}{signed(-b * d)}={e}$.",
-             f"${a}\\cdot {par(d)}={a * d}$ and ${b}\\cdot {par(c)}={b * c}$, so the other part is ${a * d}{signed(b * c)}={f}$."], cplx(e, f))
+            [f"${a}\\cdot {par(c)}={a * c}$ and ${b}\\cdot {par(d)}={b * d}$, so the real part is ${plus(a * c, -b * d)}$.",
+             f"${a}\\cdot {par(d)}={a * d}$ and ${b}\\cdot {par(c)}={b * c}$, so the other part is ${plus(a * d, b * c)}$."], cplx(e, f))
 
 
 def imag(b):
@@ -405,7 +405,7 @@ def rationalize(r, level):
     m = k // s
     answer = f"{m * a}-{surd_tex(m, b)}"
     return (f"Simplify $\\frac{{{k}}}{{{a}+\\sqrt{{{b}}}}}$.",
-            [f"Multiply by ${a}-\\sqrt{{{b}}}$. The denominator is ${a * a}-{b}={s}$.", f"${k}/{s}={m}$."], answer)
+            [f"Multiply by ${a}-\\sqrt{{{b}}}$. The denominator is ${sub(a * a, b)}$.", f"${k}/{s}={m}$."], answer)
 
 
 @kind("Intermediate Algebra", 4, 5)
@@ -508,7 +508,7 @@ def draw(r, level):
         w = a if level == 2 else b + c
         q = (f"A bag holds ${a}$ {colors[0]}, ${b}$ {colors[1]} and ${c}$ {colors[2]} {thing}. One is drawn. "
              f"What is the probability that it is {last}?")
-        steps = [f"${a}+{b}+{c}={t}$."]
+        steps = [f"${a}+{b}+{c}={a + b}+{c}={t}$."]
         if level == 3:
             steps.append(f"${b}+{c}={w}$ are not {colors[0]}.")
     steps.append(f"The probability is ${raw(w, t)}$.")
@@ -599,12 +599,12 @@ def pythagoras(r, level):
         a, b = r.randint(1, 9), r.randint(1, 9)
         n = a * a + b * b
         q = f"A right triangle has legs ${a}$ and ${b}$. What is its hypotenuse?"
-        steps = [f"${a}^2={a * a}$ and ${b}^2={b * b}$.", f"${a * a}+{b * b}={n}$."]
+        steps = [f"${a}^2={a * a}$ and ${b}^2={b * b}$.", f"${add(a * a, b * b)}$."]
     else:
         x, y, a, b = r.randint(-6, 6), r.randint(-6, 6), nonzero(r, -9, 9), nonzero(r, -9, 9)
         n = a * a + b * b
         q = f"What is the distance between $({x},{y})$ and $({x + a},{y + b})$?"
-        steps = [f"${x + a}{signed(-x)}={a}$ and ${y + b}{signed(-y)}={b}$.", f"${a * a}+{b * b}={n}$."]
+        steps = [f"${plus(x + a, -x)}$ and ${plus(y + b, -y)}$.", f"${par(a)}^2={a * a}$ and ${par(b)}^2={b * b}$.", f"${add(a * a, b * b)}$."]
     k, m = surd(n)
     if m == 1:
         steps.append(f"The root is ${k}$.")
@@ -624,12 +624,12 @@ def matrix(r, level):
     if level == 3:
         return (f"Compute ${A}+{B}$.", [f"${a}+{e}={a + e}$, ${b}+{f}={b + f}$, ${c}+{g}={c + g}$, ${d}+{h}={d + h}$."], pm(a + e, b + f, c + g, d + h))
     if level == 4:
-        return (f"What is the determinant of ${A}$?", [f"${a}\\cdot {par(d)}={a * d}$ and ${b}\\cdot {par(c)}={b * c}$.", f"${a * d}{signed(-b * c)}={a * d - b * c}$."],
+        return (f"What is the determinant of ${A}$?", [f"${a}\\cdot {par(d)}={a * d}$ and ${b}\\cdot {par(c)}={b * c}$.", f"${plus(a * d, -b * c)}$."],
                 str(a * d - b * c))
     x, y = r.randint(-4, 6), r.randint(-4, 6)
     v = f"\\begin{{pmatrix}}{x}\\\\{y}\\end{{pmatrix}}"
     p, q = a * x + b * y, c * x + d * y
-    return (f"Compute ${A}{v}$.", [f"${a}\\cdot {par(x)}{'+'}{par(b)}\\cdot {par(y)}={a * x}{signed(b * y)}={p}$.", f"${c}\\cdot {par(x)}{'+'}{par(d)}\\cdot {par(y)}={c * x}{signed(d * y)}={q}$."],
+    return (f"Compute ${A}{v}$.", [f"${a}\\cdot {par(x)}{'+'}{par(b)}\\cdot {par(y)}={plus(a * x, b * y)}$.", f"${c}\\cdot {par(x)}{'+'}{par(d)}\\cdot {par(y)}={plus(c * x, d * y)}$."],
             f"\\begin{{pmatrix}}{p}\\\\{q}\\end{{pmatrix}}")
 
 
@@ -642,11 +642,11 @@ def vectors(r, level):
     lo = 0 if level == 2 else -6
     a, b, c, d, e, f = (r.randint(lo, 9) for _ in range(6))
     if level == 2:
-        return (f"Compute the dot product of $({a},{b})$ and $({c},{d})$.", [f"${a}\\cdot {c}={a * c}$ and ${b}\\cdot {d}={b * d}$.", f"${a * c}+{b * d}={a * c + b * d}$."],
+        return (f"Compute the dot product of $({a},{b})$ and $({c},{d})$.", [f"${a}\\cdot {c}={a * c}$ and ${b}\\cdot {d}={b * d}$.", f"${add(a * c, b * d)}$."],
                 str(a * c + b * d))
     k = r.randint(2, 5)
     return (f"Compute ${k}({a},{b},{c})+({d},{e},{f})$.", [f"${k}({a},{b},{c})=({k * a},{k * b},{k * c})$.",
-            f"${k * a}{signed(d)}={k * a + d}$, ${k * b}{signed(e)}={k * b + e}$, ${k * c}{signed(f)}={k * c + f}$."], f"({k * a + d},{k * b + e},{k * c + f})")
+            f"${plus(k * a, d)}$, ${plus(k * b, e)}$, ${plus(k * c, f)}$."], f"({k * a + d},{k * b + e},{k * c + f})")
 
 
 @kind("Precalculus", 4, 5)
@@ -658,7 +658,7 @@ def sequence_sum(r, level):
                 [f"The difference is ${d}$.", f"${n - 1}\\cdot {d}={(n - 1) * d}$.", f"${add(a, (n - 1) * d)}$."], str(last))
     s = n * (a + last) // 2
     return (f"What is the sum of the first ${n}$ terms of ${a},{a + d},{a + 2 * d},\\ldots$?",
-            [f"The last term is ${a}+{n - 1}\\cdot {d}={last}$.", f"${add(a, last)}$ and ${mul(n, a + last)}$.", f"${div(n * (a + last), 2)}$."], str(s))
+            [f"The difference is ${d}$ and ${n - 1}\\cdot {d}={(n - 1) * d}$.", f"The last term is ${add(a, (n - 1) * d)}$.", f"${add(a, last)}$ and ${mul(n, a + last)}$.", f"${div(n * (a + last), 2)}$."], str(s))
 
 
 def make_math(r: random.Random, level: int = 0) -> Problem:

@@ -36,16 +36,47 @@ def is_held_out(question: str) -> bool:
     return hashlib.sha256(text.encode("utf-8")).digest()[0] < HELD_OUT_BUCKETS
 
 
-# Arithmetic in steps that a small model can learn by heart: sums of numbers below a thousand, the
+# Arithmetic in steps that a small model can learn by heart: one digit or whole tens at a time, the
 # multiplication table, and everything larger split by decimal places.
 
 
+def _easy(b: int) -> bool:
+    return b < 10 or b % 10 == 0
+
+
 def add(a: int, b: int) -> str:
-    return f"{a}+{b}={a + b}"
+    """`47+38=47+30+8=77+8=85`; plain when a number is a digit or whole tens."""
+    head = f"{a}+{b}="
+    if _easy(a) or _easy(b):
+        return f"{head}{a + b}"
+    big, small = (a, b) if a >= b else (b, a)
+    tens, ones = small // 10 * 10, small % 10
+    return f"{head}{big}+{tens}+{ones}={big + tens}+{ones}={a + b}"
 
 
 def sub(a: int, b: int) -> str:
-    return f"{a}-{b}={a - b}"
+    """`85-38=85-30-8=55-8=47`, for a >= b >= 0."""
+    head = f"{a}-{b}="
+    if _easy(b):
+        return f"{head}{a - b}"
+    tens, ones = b // 10 * 10, b % 10
+    return f"{head}{a}-{tens}-{ones}={a - tens}-{ones}={a - b}"
+
+
+def plus(a: int, b: int) -> str:
+    """a+b of any signs, led back to natural numbers: `8-15=-(15-8)=-7`, `-6+20=20-6=14`."""
+    text = f"{a}+{b}" if b >= 0 else f"{a}-{-b}"
+    if a >= 0 and b >= 0:
+        return add(a, b)
+    if a >= -b and a >= 0:
+        return sub(a, -b)
+    if max(abs(a), abs(b)) < 10:
+        return f"{text}={a + b}"
+    if b >= -a >= 0:
+        return f"{text}={sub(b, -a)}"
+    inner = add(-a, -b) if a < 0 and b < 0 else sub(-b, a) if a >= 0 else sub(-a, b)
+    *sides, last = inner.split("=")
+    return "=".join([text] + [f"-({side})" for side in sides] + [f"-{last}" if last != "0" else last])
 
 
 def mul(a: int, b: int) -> str:

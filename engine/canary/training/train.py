@@ -29,7 +29,9 @@ from model import Canary, Config, Experts
 
 MICRO_TOKENS = 3500  # tokens of a rank's batch, padding included
 CHUNK = 4096  # problems that are sorted by length together
-QUESTION_WEIGHT = 0.1  # of a question's token in the loss; a solution's token weighs 1
+# Of a question's token in the loss, where a solution's token weighs 1; later none at all, since the
+# names and numbers of a question can't be foreseen and the noise of their gradients drowns the rest.
+QUESTION_WEIGHT, QUESTION_STEPS = 0.1, 700
 INSTRUCTION_SHARE = 0.08
 WARM_UP_STEPS = 40
 MATRIX_RATE, OTHER_RATE = 0.02, 0.004
@@ -110,6 +112,7 @@ class Muon:
 
 
 def worker(rank: int, a):
+    os.setsid()  # Linux shares a busy machine between sessions: a rank counts as one of its own
     os.environ.setdefault("MASTER_ADDR", "127.0.0.1")
     os.environ.setdefault("MASTER_PORT", str(a.port))
     dist.init_process_group("gloo", rank=rank, world_size=a.ranks)
@@ -184,6 +187,8 @@ def worker(rank: int, a):
             if factor <= 0.0:
                 break
         chunk, ids, weights = next(stream)
+        if step >= QUESTION_STEPS:
+            weights = weights.floor()
         h = model.hidden_states(ids[:, :-1])
         wanted = weights[:, 1:] > 0
         w = weights[:, 1:][wanted]
