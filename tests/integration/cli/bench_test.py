@@ -24,8 +24,10 @@ class BenchTest(ProgramTest):
             self.assertLessEqual(row["tokens_per_second_median"], row["tokens_per_second_max"])
             self.assertEqual(row["kind"], "measured")
         table = self.run_program(*BENCH, "-o", "csv")
+        self.assert_exit(table, 0)
         self.assertEqual([row["test"] for row in csv.DictReader(io.StringIO(table.stdout))], tests)
         markdown = self.run_program(*BENCH)
+        self.assert_exit(markdown, 0)
         self.assertEqual(len(markdown.stdout.splitlines()), 2 + len(tests))
 
     def test_what_cannot_be_measured_is_refused(self):

@@ -109,7 +109,7 @@ class BrokenInputsTest(ProgramTest):
 
     def test_a_missing_tensor(self):
         model = self.canary_copy()
-        self.edit_header(model, lambda header: header.pop("model.norm.weight"))
+        self.edit_header(model, lambda h: h.update({"model.nrom.weight": h.pop("model.norm.weight")}))
         self.assert_refused(self.run_on(model), "model.norm.weight")
 
     def test_an_unknown_architecture(self):
@@ -140,7 +140,7 @@ class BrokenInputsTest(ProgramTest):
             file.write("\n".join(rows) + "\n")
         task = {"name": "broken", "title": "t", "source": "s", "protocol": "p",
                 "files": [{"file": "gsm8k_test.jsonl", "reader": "gsm8k"}],
-                "prompt": {"form": "chat", "question": "{question}"},
+                "prompt": {"form": "chat", "question": "{question}"}, "sampling": {},
                 "extraction": {"kind": "flexible-number"}, "grading": "number"}
         with open(self.path("broken.json"), "w", encoding="utf-8") as file:
             json.dump(task, file)

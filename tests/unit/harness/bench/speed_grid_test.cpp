@@ -19,6 +19,7 @@ class ClockworkClient final : public EngineClient {
   ClockworkClient() { info_.engine.vocab = 100; }
 
   std::vector<GenerationRequest> seen;
+  bool one_after_the_other = false;
   std::int64_t stop_after = 1 << 30;  // tokens, to play an engine that ends too early
 
   const ClientInfo& info() const override { return info_; }
@@ -40,6 +41,10 @@ class ClockworkClient final : public EngineClient {
     std::vector<GenerationEvent> events;
     std::deque<Sequence> still;
     for (Sequence sequence : running_) {
+      if (one_after_the_other && sequence.id != running_.front().id) {
+        still.push_back(sequence);
+        continue;
+      }
       ++sequence.made;
       GenerationEvent event;
       event.request_id = sequence.id;
@@ -108,6 +113,15 @@ TEST(SpeedGrid, RefusesAnEngineThatEndsEarly) {
   client.stop_after = 5;
   SpeedGrid grid;
   grid.prompt_tokens = {};
+  EXPECT_THROW(measure_speed_grid(client, grid, [](const SpeedRow&) {}), Error);
+}
+
+TEST(SpeedGrid, SaysSoWhenTheSequencesNeverDecodeTogether) {
+  ClockworkClient client;
+  client.one_after_the_other = true;
+  SpeedGrid grid;
+  grid.prompt_tokens = {};
+  grid.batches = {2};
   EXPECT_THROW(measure_speed_grid(client, grid, [](const SpeedRow&) {}), Error);
 }
 
