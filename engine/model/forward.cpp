@@ -180,7 +180,8 @@ Forward::Inputs Forward::upload(const ForwardInput& input) {
   MOEBENCH_CHECK(n_tokens > 0 && n_tokens <= limits_.max_tokens);
   MOEBENCH_CHECK(n_sequences > 0 && n_sequences <= limits_.max_sequences);
   MOEBENCH_CHECK(size(input.logit_rows) <= limits_.max_logit_rows);
-  MOEBENCH_CHECK(size(input.block_table) == n_sequences * limits_.max_blocks);
+  const std::int64_t n_blocks = size(input.block_table) / n_sequences;
+  MOEBENCH_CHECK(n_blocks <= limits_.max_blocks);
   inputs.n_tokens = n_tokens;
   inputs.token_ids = pack(input.token_ids, {n_tokens});
   inputs.batch.n_sequences = n_sequences;
@@ -191,7 +192,7 @@ Forward::Inputs Forward::upload(const ForwardInput& input) {
   inputs.batch.sequence_of_row = pack(input.sequence_of_row, {n_tokens});
   inputs.batch.query_begin = pack(input.query_begin, {n_sequences + 1});
   inputs.batch.context_tokens = pack(input.context_tokens, {n_sequences});
-  inputs.batch.block_table = pack(input.block_table, {n_sequences, limits_.max_blocks});
+  inputs.batch.block_table = pack(input.block_table, {n_sequences, n_blocks});
   inputs.logit_rows = pack(input.logit_rows, {size(input.logit_rows)});
 
   // Angles as Hugging Face computes them: everything in F32, the position rounded to F32 first.

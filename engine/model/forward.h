@@ -16,7 +16,7 @@ namespace moebench {
 struct ForwardLimits {
   std::int64_t max_tokens = 0;      ///< rows of one step
   std::int64_t max_sequences = 0;   ///< sequences of one step
-  std::int64_t max_blocks = 0;      ///< cache pages of one sequence: the block table's width
+  std::int64_t max_blocks = 0;      ///< cache pages of one sequence: the widest block table
   std::int64_t max_logit_rows = 0;  ///< rows that logits are wanted of
 };
 
@@ -27,7 +27,7 @@ struct ForwardInput {
   std::span<const std::int32_t> sequence_of_row;  // (n_tokens): 0 .. n_sequences - 1
   std::span<const std::int32_t> query_begin;      // (n_sequences + 1)
   std::span<const std::int32_t> context_tokens;   // (n_sequences): cached after this step
-  std::span<const std::int32_t> block_table;      // (n_sequences, max_blocks)
+  std::span<const std::int32_t> block_table;      // (n_sequences, at most max_blocks)
   std::span<const std::int32_t> logit_rows;       // which rows logits are wanted of
   /// Looked at between layers; when it becomes true the pass is given up (its cache writes are
   /// void).

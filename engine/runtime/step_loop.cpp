@@ -200,6 +200,8 @@ void StepLoop::fill_rows(const Batch& batch) {
   Rows& r = *rows_;
   r.clear();
   std::int32_t row = 0;
+  std::size_t n_blocks = 0;  // the table is as wide as this step needs
+  for (const Sequence* s : batch.sequences) n_blocks = std::max(n_blocks, s->pages.size());
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     Sequence& s = *batch.sequences[i];
     r.query_begin.push_back(row);
@@ -212,7 +214,7 @@ void StepLoop::fill_rows(const Batch& batch) {
     }
     r.context_tokens.push_back(static_cast<std::int32_t>(s.computed_tokens + s.step_rows));
     r.block_table.insert(r.block_table.end(), s.pages.begin(), s.pages.end());
-    r.block_table.resize((i + 1) * static_cast<std::size_t>(max_blocks_), 0);
+    r.block_table.resize((i + 1) * n_blocks, 0);
     if (s.computed_tokens + s.step_rows < s.n_tokens()) continue;
     r.logit_rows.push_back(row - 1);
     r.sampled.push_back(&s);
