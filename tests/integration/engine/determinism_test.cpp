@@ -70,17 +70,19 @@ TEST_P(DeterminismOf, PrefixCacheAndPreemptionChangeNoBit) {
   expect_same(cramped, without, "tiny cache");
 }
 
+std::string case_name(
+    const testing::TestParamInfo<std::tuple<RandomModelKind, DType>>& param_info) {
+  const char* const kinds[] = {"LatentMixture", "GroupedMixture", "Dense"};
+  return std::string(kinds[static_cast<int>(std::get<0>(param_info.param))]) + "_" +
+         std::string(name(std::get<1>(param_info.param)));
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, DeterminismOf,
                          testing::Combine(testing::Values(RandomModelKind::kLatentMixture,
                                                           RandomModelKind::kGroupedMixture,
                                                           RandomModelKind::kDense),
                                           testing::Values(DType::kF32, DType::kQ8_0, DType::kQ4_0)),
-                         [](const auto& param_info) {
-                           const char* kinds[] = {"LatentMixture", "GroupedMixture", "Dense"};
-                           return std::string(
-                                      kinds[static_cast<int>(std::get<0>(param_info.param))]) +
-                                  "_" + std::string(name(std::get<1>(param_info.param)));
-                         });
+                         case_name);
 
 }  // namespace
 }  // namespace moebench
