@@ -18,8 +18,9 @@ class MappedFile {
   std::span<const std::byte> bytes() const noexcept { return {data_, size_bytes_}; }
   const std::filesystem::path& path() const noexcept { return path_; }
 
-  /// Tells the OS that these bytes (a part of bytes()) won't be read again soon, so that the resident
-  /// set does not hold a weight twice once a backend has repacked it. Whole pages only; a hint.
+  /// Tells the OS that these bytes (a part of bytes()) won't be read again soon, so that the
+  /// resident set does not hold a weight twice once a backend has repacked it. Whole pages only; a
+  /// hint.
   void release_pages(std::span<const std::byte> part) const noexcept;
 
  private:

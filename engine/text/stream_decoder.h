@@ -10,7 +10,8 @@
 namespace moebench {
 
 struct StreamDecoderOptions {
-  std::vector<std::string> stop = {};  ///< not looked for inside the thinking; empty strings are ignored
+  std::vector<std::string> stop =
+      {};  ///< not looked for inside the thinking; empty strings are ignored
   /// The prompt's end has opened the thinking already; see opens_thinking().
   bool starts_in_thinking = false;
   std::string thinking_open = "<think>";

@@ -19,7 +19,7 @@ struct CompareOptions {
   double alpha = 0.05;          ///< of every verdict, after Holm's correction over all of them
   bool allow_mismatch = false;  ///< compare runs of different prompts or sampling all the same
   std::optional<double> usd_per_hour = {};  ///< for every run, in place of the records' prices
-  bool samples = true;                 ///< with the page of answers, side by side
+  bool samples = true;                      ///< with the page of answers, side by side
 };
 
 enum class ComparisonVerdict {

@@ -13,7 +13,7 @@ namespace moebench {
 struct RunReportOptions {
   std::optional<double> usd_per_hour = {};   ///< overrides the record's price of the machine
   std::optional<ServiceLevel> goodput = {};  ///< limits for a goodput row
-  bool samples = true;                  ///< with the page of answers
+  bool samples = true;                       ///< with the page of answers
 };
 
 /// What one run found: accuracy with intervals, speed, cost, where the experts' load went, the
