@@ -124,6 +124,7 @@ def tokenizers():
     )
     yield "sentencepiece", sentence_piece(metaspace=False)
     yield "metaspace", sentence_piece(metaspace=True)
+    yield "canary", Tokenizer.from_file(str(HERE.parents[2] / "engine" / "canary" / "model" / "tokenizer.json"))
 
 
 def main():
@@ -140,7 +141,8 @@ def main():
             ids = tokenizer.encode(text, add_special_tokens=False).ids
             cases.append({"ids": compress(ids), "text": None if len(text) > 1000 else tokenizer.decode(ids, skip_special_tokens=False)})
         golden = {
-            "tokenizer": file,
+            # The canary's file is in the repository already.
+            "tokenizer": file if name != "canary" else None,
             "with_special": tokenizer.encode("one two", add_special_tokens=True).ids,
             "cases": cases,
         }
