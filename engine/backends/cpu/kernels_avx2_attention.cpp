@@ -36,6 +36,7 @@ inline void score_block(const AttentionTask& a, int first_query,
     const typename Cache::Element* const k0 = keys + j * a.key_token_stride;
     const typename Cache::Element* const k1 = j + 1 < to ? k0 + a.key_token_stride : k0;
     __m256 s0[kQueries], s1[kQueries];
+#pragma GCC unroll 8
     for (int q = 0; q < kQueries; ++q) s0[q] = s1[q] = _mm256_setzero_ps();
     std::int64_t i = 0;
     for (; i + 8 <= width; i += 8) {
@@ -47,6 +48,7 @@ inline void score_block(const AttentionTask& a, int first_query,
         s1[q] = _mm256_fmadd_ps(x, v1, s1[q]);
       }
     }
+#pragma GCC unroll 8
     for (int q = 0; q < kQueries; ++q) {
       float d0 = horizontal_sum(s0[q]), d1 = horizontal_sum(s1[q]);
       for (std::int64_t r = i; r < width; ++r) {
@@ -67,6 +69,7 @@ inline void add_values(const AttentionTask& a, const typename Cache::Element* va
   std::int64_t i = 0;
   for (; i + 16 <= width; i += 16) {
     __m256 o0[kQueries], o1[kQueries];
+#pragma GCC unroll 8
     for (int q = 0; q < kQueries; ++q) {
       o0[q] = _mm256_loadu_ps(outputs + q * width + i);
       o1[q] = _mm256_loadu_ps(outputs + q * width + i + 8);
@@ -81,12 +84,14 @@ inline void add_values(const AttentionTask& a, const typename Cache::Element* va
         o1[q] = _mm256_fmadd_ps(w, v1, o1[q]);
       }
     }
+#pragma GCC unroll 8
     for (int q = 0; q < kQueries; ++q) {
       _mm256_storeu_ps(outputs + q * width + i, o0[q]);
       _mm256_storeu_ps(outputs + q * width + i + 8, o1[q]);
     }
   }
   for (; i < width; ++i)
+#pragma GCC unroll 8
     for (int q = 0; q < kQueries; ++q)
       for (int j = from; j < to; ++j)
         outputs[q * width + i] +=
@@ -139,6 +144,7 @@ inline void attend_block(const AttentionTask& a, int first_query, std::int64_t b
                          Softmax* states, float* outputs, float* scores) noexcept {
   const std::int64_t start = block * kAttentionBlock;
   int from[kQueries], to[kQueries], low = 32, high = 0;
+#pragma GCC unroll 8
   for (int q = 0; q < kQueries; ++q) {
     const std::int64_t f = a.first[first_query + q] - start;
     const std::int64_t l = a.last[first_query + q] + 1 - start;
@@ -150,6 +156,7 @@ inline void attend_block(const AttentionTask& a, int first_query, std::int64_t b
   }
   if (low >= high) return;
   score_block<Cache, kQueries>(a, first_query, keys, low, high, scores);
+#pragma GCC unroll 8
   for (int q = 0; q < kQueries; ++q) {
     if (from[q] >= to[q]) {
       std::memset(scores + 32 * q, 0, 32 * sizeof(float));

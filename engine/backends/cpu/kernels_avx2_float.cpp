@@ -35,6 +35,7 @@ void tile(const std::byte* panel, std::int64_t k, const Activations& x, const st
           float* out) noexcept {
   const float* xs[kRows];
   __m256 low[kRows], high[kRows];
+#pragma GCC unroll 8
   for (int t = 0; t < kRows; ++t) {
     xs[t] = x.values + rows[t] * x.value_stride;
     low[t] = high[t] = _mm256_setzero_ps();
@@ -50,6 +51,7 @@ void tile(const std::byte* panel, std::int64_t k, const Activations& x, const st
       high[t] = _mm256_fmadd_ps(w1, v, high[t]);
     }
   }
+#pragma GCC unroll 8
   for (int t = 0; t < kRows; ++t) {
     _mm256_storeu_ps(out + 16 * t, low[t]);
     _mm256_storeu_ps(out + 16 * t + 8, high[t]);

@@ -1,8 +1,7 @@
-#include <immintrin.h>
-
 #include <cstring>
 
 #include "engine/backends/cpu/kernels_avx2.h"
+#include "engine/backends/cpu/simd_avx2.h"
 
 // Panels of 8 rows of the K-quants (super-blocks of 256), times rows of int8 with one scale per
 // 256. A super-block's weighted integer sums (sub-block scale * dot product) are exact in int32;
@@ -43,16 +42,19 @@ void tile_q4_k(const std::byte* panel, std::int64_t k, const Activations& x,
   const __m256i mask = _mm256_set1_epi8(15);
   const std::int8_t* xs[kRows];
   __m256 acc[kRows];
+#pragma GCC unroll 8
   for (int t = 0; t < kRows; ++t) {
     xs[t] = x.q + rows[t] * x.q_stride;
     acc[t] = _mm256_setzero_ps();
   }
   for (std::int64_t b = 0; b < k / 256; ++b) {
     __m256i total[kRows];
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) total[t] = _mm256_setzero_si256();
     const std::byte* quants = panel + 160;
     for (int s = 0; s < 8; ++s, quants += 128) {
       __m256i sum[kRows];
+#pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) sum[t] = _mm256_setzero_si256();
 #pragma GCC unroll 4
       for (int g = 0; g < 4; ++g) {
@@ -64,14 +66,17 @@ void tile_q4_k(const std::byte* panel, std::int64_t k, const Activations& x,
           const std::int8_t* const at = xs[t] + 256 * b + 32 * s + 4 * g;
           sum[t] = _mm256_add_epi16(sum[t], _mm256_maddubs_epi16(low, broadcast4(at)));
           sum[t] = _mm256_add_epi16(sum[t], _mm256_maddubs_epi16(high, broadcast4(at + 16)));
+          settle(sum[t]);
         }
       }
       const __m256i pairs = _mm256_cvtepu8_epi16(load16(panel + 32 + 16 * (s / 2)));
       const __m256i scale = s % 2 == 0 ? both_first(pairs) : both_second(pairs);
+#pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t)
         total[t] = _mm256_add_epi32(total[t], _mm256_madd_epi16(sum[t], scale));
     }
     const __m256 d = _mm256_cvtph_ps(load16(panel)), dmin = _mm256_cvtph_ps(load16(panel + 16));
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) {
       const std::int16_t* const sums = x.sums + rows[t] * x.sum_stride + 16 * b;
       __m256i minima = _mm256_setzero_si256();
@@ -87,6 +92,7 @@ void tile_q4_k(const std::byte* panel, std::int64_t k, const Activations& x,
     }
     panel += 1184;
   }
+#pragma GCC unroll 8
   for (int t = 0; t < kRows; ++t) _mm256_storeu_ps(out + 8 * t, acc[t]);
 }
 
@@ -98,12 +104,14 @@ void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
   const __m256i mask = _mm256_set1_epi8(15), two_bits = _mm256_set1_epi8(48);
   const std::int8_t* xs[kRows];
   __m256 acc[kRows];
+#pragma GCC unroll 8
   for (int t = 0; t < kRows; ++t) {
     xs[t] = x.q + rows[t] * x.q_stride;
     acc[t] = _mm256_setzero_ps();
   }
   for (std::int64_t b = 0; b < k / 256; ++b) {
     __m256i total[kRows];
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) {
       // 32 * sum of scale * (sum of x), taken off first.
       const std::int16_t* const sums = x.sums + rows[t] * x.sum_stride + 16 * b;
@@ -142,16 +150,19 @@ void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
           total[t] =
               _mm256_add_epi32(total[t], _mm256_add_epi32(_mm256_madd_epi16(p, scales[half]),
                                                           _mm256_madd_epi16(r, scales[half])));
+          settle(total[t]);
         }
       }
     }
     const __m256 d = _mm256_cvtph_ps(load16(panel));
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) {
       const __m256 dx = _mm256_broadcast_ss(x.scales + rows[t] * x.scale_stride + b);
       acc[t] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(total[t]), _mm256_mul_ps(d, dx), acc[t]);
     }
     panel += 1696;
   }
+#pragma GCC unroll 8
   for (int t = 0; t < kRows; ++t) _mm256_storeu_ps(out + 8 * t, acc[t]);
 }
 

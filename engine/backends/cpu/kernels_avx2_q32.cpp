@@ -1,8 +1,7 @@
-#include <immintrin.h>
-
 #include <cstring>
 
 #include "engine/backends/cpu/kernels_avx2.h"
+#include "engine/backends/cpu/simd_avx2.h"
 
 // Panels of 8 rows of the types with blocks of 32, times rows of int8 (layouts: packing.h). A
 // block's dot product is exact in int32; one FMA a block then adds it, in the order of the blocks.
@@ -33,19 +32,47 @@ struct Q8_0 {
   static inline void dot(const std::byte* w, const std::int8_t* const* x, std::int64_t at,
                          __m256i* sum) noexcept {
     __m256i wrapped[kRows], high[kRows];
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) wrapped[t] = high[t] = _mm256_setzero_si256();
 #pragma GCC unroll 8
     for (int g = 0; g < 8; ++g) {
       const __m256i v = load(w + 32 * g);
       const __m256i magnitude = _mm256_abs_epi8(v);
+      // Stage by stage over the rows: the vector units' scheduler holds 36 operations, too few to
+      // hide the 13 cycles from load to sum if each row's chain came in one piece.
+      __m256i p[kRows];
 #pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) {
-        const __m256i p =
-            _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(broadcast4(x[t] + at + 4 * g), v));
-        wrapped[t] = _mm256_add_epi16(wrapped[t], p);
-        high[t] = _mm256_add_epi16(high[t], _mm256_srai_epi16(p, 8));
+        p[t] = broadcast4(x[t] + at + 4 * g);
+        settle(p[t]);
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < kRows; ++t) {
+        p[t] = _mm256_sign_epi8(p[t], v);
+        settle(p[t]);
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < kRows; ++t) {
+        p[t] = _mm256_maddubs_epi16(magnitude, p[t]);
+        settle(p[t]);
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < kRows; ++t) {
+        wrapped[t] = _mm256_add_epi16(wrapped[t], p[t]);
+        settle(wrapped[t]);
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < kRows; ++t) {
+        p[t] = _mm256_srai_epi16(p[t], 8);
+        settle(p[t]);
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < kRows; ++t) {
+        high[t] = _mm256_add_epi16(high[t], p[t]);
+        settle(high[t]);
       }
     }
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) {
       const __m256i low = _mm256_sub_epi16(wrapped[t], _mm256_slli_epi16(high[t], 8));
       sum[t] = _mm256_add_epi32(_mm256_madd_epi16(high[t], _mm256_set1_epi16(256)),
@@ -65,6 +92,7 @@ struct Nibbles {
                          __m256i* sum) noexcept {
     const __m256i mask = _mm256_set1_epi8(15);
     __m256i acc[kRows];
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) acc[t] = _mm256_setzero_si256();
 #pragma GCC unroll 4
     for (int g = 0; g < 4; ++g) {
@@ -76,8 +104,10 @@ struct Nibbles {
         acc[t] = _mm256_add_epi16(acc[t], _mm256_maddubs_epi16(low, broadcast4(x[t] + at + 4 * g)));
         acc[t] = _mm256_add_epi16(acc[t],
                                   _mm256_maddubs_epi16(high, broadcast4(x[t] + at + 16 + 4 * g)));
+        settle(acc[t]);
       }
     }
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) sum[t] = _mm256_madd_epi16(acc[t], _mm256_set1_epi16(1));
   }
 };
@@ -91,6 +121,7 @@ struct Q5_0 {
     const __m256i mask = _mm256_set1_epi8(15), bit = _mm256_set1_epi8(16);
     const __m256i fifth = load(w + 128);
     __m256i a[kRows], b[kRows];
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t) a[t] = b[t] = _mm256_setzero_si256();
 #pragma GCC unroll 4
     for (int g = 0; g < 4; ++g) {
@@ -109,6 +140,7 @@ struct Q5_0 {
       }
     }
     const __m256i ones = _mm256_set1_epi16(1);
+#pragma GCC unroll 8
     for (int t = 0; t < kRows; ++t)
       sum[t] = _mm256_add_epi32(_mm256_madd_epi16(a[t], ones), _mm256_madd_epi16(b[t], ones));
   }
@@ -123,6 +155,7 @@ void tile(const std::byte* panel, std::int64_t k, const Activations& x, const st
   const float* scales[kRows];
   const std::int16_t* sums[kRows];
   __m256 acc[kRows];
+#pragma GCC unroll 8
   for (int t = 0; t < kRows; ++t) {
     xs[t] = x.q + rows[t] * x.q_stride;
     scales[t] = x.scales + rows[t] * x.scale_stride;
@@ -146,6 +179,7 @@ void tile(const std::byte* panel, std::int64_t k, const Activations& x, const st
       }
     }
   }
+#pragma GCC unroll 8
   for (int t = 0; t < kRows; ++t) _mm256_storeu_ps(out + 8 * t, acc[t]);
 }
 
