@@ -53,6 +53,7 @@ void tile_q4_k(const std::byte* panel, std::int64_t k, const Activations& x,
     for (int t = 0; t < kRows; ++t) total[t] = _mm256_setzero_si256();
     const std::byte* quants = panel + 160;
     for (int s = 0; s < 8; ++s, quants += 128) {
+      prefetch_stream<128>(quants);
       __m256i sum[kRows];
 #pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) sum[t] = _mm256_setzero_si256();
@@ -124,6 +125,7 @@ void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
     }
     const std::byte* quants = panel + 160;
     for (int s = 0; s < 8; ++s, quants += 192) {
+      prefetch_stream<192>(quants);
       const __m256i pairs = _mm256_cvtepi8_epi16(load16(panel + 32 + 16 * s));
       const __m256i scales[2] = {both_first(pairs), both_second(pairs)};
       // Group g of the low nibbles belongs to the first 16, group g + 4 (the high ones) to the

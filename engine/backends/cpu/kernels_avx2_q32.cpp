@@ -164,6 +164,7 @@ void tile(const std::byte* panel, std::int64_t k, const Activations& x, const st
   }
   for (std::int64_t b = 0; b < blocks; ++b) {
     __m256i dot[kRows];
+    prefetch_stream<Format::kBlockBytes>(quants + b * Format::kBlockBytes);
     Format::template dot<kRows>(quants + b * Format::kBlockBytes, xs, 32 * b, dot);
     const __m256 d = scales8(panel + 16 * Format::kScales * b);
 #pragma GCC unroll 8

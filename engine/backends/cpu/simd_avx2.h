@@ -2,11 +2,23 @@
 
 #include <immintrin.h>
 
+#include <cstddef>
+
 // Shared pieces of the AVX2 files. All in an unnamed namespace: each file keeps its own copy, so no
 // AVX2 code can be linked into a baseline caller.
 
 namespace moebench::cpu::avx2 {
 namespace {
+
+/// Asks for the lines of weights[0, kBytes) of a stream, kAhead bytes before they are needed: the
+/// hardware's prefetchers stop at each 4 KiB page, a stream of weights does not.
+template <int kBytes>
+inline void prefetch_stream(const std::byte* weights) noexcept {
+  constexpr int kAhead = 3072;
+#pragma GCC unroll 32
+  for (int i = 0; i < kBytes; i += 64)
+    _mm_prefetch(reinterpret_cast<const char*>(weights + kAhead + i), _MM_HINT_T0);
+}
 
 /// Makes the compiler finish `v` here. g++ 12 otherwise puts the additions of an unrolled tile off
 /// until its products no longer fit the registers, and spills them: half the speed.
