@@ -14,7 +14,8 @@ namespace moebench {
 namespace {
 
 constexpr std::chrono::seconds kLineEvery{5};
-constexpr int kBarWidth = 24;
+// The bar takes what the text leaves; with less than the least there is none.
+constexpr int kLeastBar = 4, kWidestBar = 30;
 
 std::string format(const char* pattern, double value) {
   char text[64];
@@ -77,9 +78,14 @@ ProgressDisplay::ProgressDisplay()
 
 void ProgressDisplay::show(const ProgressState& state) {
   if (on_terminal_) {
-    std::string line =
-        progress_bar(state.done, state.total, kBarWidth) + "  " + progress_text(state);
-    line.resize(std::min(line.size(), terminal_columns() - 1));
+    const std::size_t columns = terminal_columns() - 1;
+    std::string line = progress_text(state);
+    const int room =
+        static_cast<int>(columns) - static_cast<int>(line.size() + std::strlen("[] 100 %  "));
+    if (room >= kLeastBar) {
+      line = progress_bar(state.done, state.total, std::min(room, kWidestBar)) + "  " + line;
+    }
+    line.resize(std::min(line.size(), columns));
     std::fprintf(stderr, "\r%s\033[K", line.c_str());
     std::fflush(stderr);
     drawn_ = true;

@@ -15,7 +15,7 @@ struct ProgressState {
   std::int64_t output_tokens = 0;  ///< since this program started
 };
 
-/// "gsm8k-mini 123/400, 61.0 % correct, 812 tokens/s, 1 min 20 s left"
+/// "gsm8k-mini 123/400, 61.0 % correct, 812 tok/s, 1 min 20 s left"
 std::string progress_text(const ProgressState& state);
 
 /// "[######....] 30 %"

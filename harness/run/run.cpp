@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <set>
+#include <span>
 #include <tuple>
 
 #include "engine/base/error.h"
@@ -61,6 +62,7 @@ class Segment {
   PlayResult play();
 
   std::int64_t answered() const { return state_.done; }
+  std::span<const SampleRecord> samples() const { return samples_; }
   void write(RunStatus status);
 
  private:
@@ -182,15 +184,24 @@ void add_warning(RunRecord& record, const std::string& warning) {
   }
 }
 
-void warn_about_results(RunRecord& record, const Announce& announce) {
+std::string failure_warning(const TaskRecord& task, std::span<const SampleRecord> samples) {
+  const auto first = std::find_if(samples.begin(), samples.end(), [&](const SampleRecord& sample) {
+    return sample.task == task.name && sample.verdict == verdicts::kFailed;
+  });
+  return task.name + ": " + std::to_string(task.counts.failed) + " of " +
+         std::to_string(task.counts.total()) + " requests failed; " + first->question_id + ": " +
+         first->failure;
+}
+
+void warn_about_results(RunRecord& record, std::span<const SampleRecord> samples,
+                        const Announce& announce) {
   for (const TaskRecord& task : record.tasks) {
     if (task.counts.truncated > 0) {
       announce(truncation_warning(task), true);
       add_warning(record, truncation_warning(task));
     }
     if (task.counts.failed > 0) {
-      const std::string warning = task.name + ": " + std::to_string(task.counts.failed) +
-                                  " requests failed; samples.jsonl says why";
+      const std::string warning = failure_warning(task, samples);
       announce(warning, true);
       add_warning(record, warning);
     }
@@ -214,7 +225,7 @@ RunOutcome play_and_record(RunRecord& record, const RunPlan& plan, EngineClient&
     const bool complete = outcome.answered == outcome.planned;
     segment.write(complete ? RunStatus::kComplete : RunStatus::kPartial);
     if (complete) {
-      warn_about_results(record, announce);
+      warn_about_results(record, segment.samples(), announce);
       segment.write(RunStatus::kComplete);
     }
   } catch (const Error& error) {

@@ -32,7 +32,7 @@ TEST(ProgressText, TellsAccuracySpeedAndTimeLeft) {
   state.elapsed_seconds = 50;
   state.output_tokens = 5000;
   EXPECT_EQ(progress_text(state),
-            "gsm8k-mini 100/400, 61.0 % correct, 100 tokens/s, 2 min 30 s left");
+            "gsm8k-mini 100/400, 61.0 % correct, 100 tok/s, 2 min 30 s left");
 }
 
 TEST(ProgressText, EstimatesFromThisStretchAloneAfterAResume) {
