@@ -14,6 +14,10 @@ namespace {
 /// little enough that a long run doesn't fill the cache's memory with questions nobody asks again.
 constexpr std::int64_t kMaxIdleTokens = 65536;
 
+/// Whoever waits for events is woken at once when a request ends, and else at most this often: with
+/// a small model, a wake-up each step would take the cores from the step. Events carry their times.
+constexpr std::chrono::milliseconds kWakeInterval{4};
+
 std::int64_t blocks(std::int64_t tokens) noexcept {
   return (tokens + KvLayer::kBlockTokens - 1) / KvLayer::kBlockTokens;
 }
@@ -125,11 +129,16 @@ std::vector<std::int64_t> StepLoop::expert_token_counts() {
 
 void StepLoop::publish(std::vector<GenerationEvent> events) {
   if (events.empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  bool wake = false;
+  for (const GenerationEvent& event : events) wake = wake || event.finish != FinishReason::kNone;
   {
     const std::lock_guard lock(mutex_);
+    wake = wake || now - last_wake_ >= kWakeInterval;
+    if (wake) last_wake_ = now;
     std::move(events.begin(), events.end(), std::back_inserter(outbox_));
   }
-  events_arrived_.notify_all();
+  if (wake) events_arrived_.notify_all();
 }
 
 void StepLoop::run() {

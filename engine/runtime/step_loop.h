@@ -78,6 +78,7 @@ class StepLoop {
   std::vector<std::unique_ptr<Sequence>> inbox_;
   std::vector<std::uint64_t> cancelled_;
   std::vector<GenerationEvent> outbox_;
+  std::chrono::steady_clock::time_point last_wake_;  // of those who wait for events
   std::vector<StepRecord> records_;
   std::vector<std::int64_t> published_counts_;
   std::exception_ptr failure_;

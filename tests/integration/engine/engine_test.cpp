@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 
 #include "engine/base/error.h"
@@ -113,6 +114,39 @@ TEST_P(EngineOn, WhatIsWrongWithARequestComesAsAnEvent) {
 
 INSTANTIATE_TEST_SUITE_P(Devices, EngineOn, testing::Values("cpu", "reference"),
                          [](const auto& param_info) { return param_info.param; });
+
+TEST(EngineOnCpu, TheCanarySaysTheSameWhateverSharesTheBatch) {
+  std::vector<GenerationRequest> requests;
+  for (std::uint64_t i = 0; i < 18; ++i) {
+    requests.push_back(question(i,
+                                "Tom has " + std::to_string(3 + i) + " apples and buys " +
+                                    std::to_string(2 * i + 1) + " more. How many has he now?",
+                                24 + static_cast<std::int64_t>(i)));
+    if (i % 2 == 1) requests.back().sampling = {0.8, 0.95, 0, 7, i};
+  }
+  for (const char* weight_type : {"f32", "q8_0"}) {
+    EngineOptions alone = canary_options("cpu");
+    alone.weight_type = weight_type;
+    alone.threads = 1;
+    alone.max_batch_sequences = 1;
+    alone.prefix_cache = false;
+    const auto expected = answers(*Engine::load(alone), requests);
+    for (const std::int64_t batch : {2, 7, 16}) {
+      EngineOptions together = canary_options("cpu");
+      together.weight_type = weight_type;
+      together.threads = 2;
+      together.max_batch_sequences = batch;
+      auto shuffled = requests;
+      std::rotate(shuffled.begin(), shuffled.begin() + batch % 5, shuffled.end());
+      const auto got = answers(*Engine::load(together), shuffled);
+      for (const auto& [id, answer] : expected) {
+        EXPECT_EQ(got.at(id).tokens, answer.tokens) << weight_type << ", batch " << batch;
+        EXPECT_EQ(got.at(id).text, answer.text);
+        EXPECT_EQ(got.at(id).thinking, answer.thinking);
+      }
+    }
+  }
+}
 
 TEST(EngineLoad, RefusesWhatItCannotDoWithAReason) {
   const auto code_of = [](EngineOptions options) {
