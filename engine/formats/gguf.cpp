@@ -59,6 +59,9 @@ class Reader {
   }
 
   std::uint64_t position() const noexcept { return at_; }
+  std::span<const std::byte> since(std::uint64_t begin) const noexcept {
+    return bytes_.subspan(begin, at_ - begin);
+  }
 
  private:
   void need(std::uint64_t size, const char* what) const {
@@ -222,11 +225,14 @@ Entry parse_entry(Reader& reader) {
   return entry;
 }
 
-GgufMetadata::Values parse_metadata(Reader& reader, std::uint64_t n_values) {
+GgufMetadata::Values parse_metadata(Reader& reader, std::uint64_t n_values,
+                                    std::vector<GgufRawValue>& raw) {
   GgufMetadata::Values values;
   for (std::uint64_t i = 0; i < n_values; ++i) {
     std::string key = reader.text("metadata");
+    const std::uint64_t begin = reader.position();
     GgufValue value = parse_value(reader, key);
+    raw.push_back({key, reader.since(begin)});
     const auto [at, inserted] = values.try_emplace(std::move(key), std::move(value));
     if (!inserted) reader.fail("metadata key " + printable(at->first) + " occurs twice");
   }
@@ -256,7 +262,7 @@ void check_overlaps(const Reader& reader, std::vector<Entry> entries) {
 
 /// One file: adds its tensors and returns its metadata.
 GgufMetadata parse_part(const ModelFiles& files, const ModelFiles::File& part,
-                        Checkpoint::Tensors& tensors) {
+                        Checkpoint::Tensors& tensors, std::vector<GgufRawValue>& raw) {
   const std::string path = files.path_of(part.name);
   Reader reader(path, part.bytes);
   if (reader.number<std::uint32_t>("header") != kGgufMagic) reader.fail("not a GGUF file");
@@ -267,7 +273,7 @@ GgufMetadata parse_part(const ModelFiles& files, const ModelFiles::File& part,
   }
   const std::uint64_t n_tensors = reader.count(24, "tensors");
   const std::uint64_t n_values = reader.count(13, "metadata values");
-  GgufMetadata metadata(path, parse_metadata(reader, n_values));
+  GgufMetadata metadata(path, parse_metadata(reader, n_values, raw));
   std::vector<Entry> entries;
   entries.reserve(n_tensors);
   for (std::uint64_t i = 0; i < n_tensors; ++i) entries.push_back(parse_entry(reader));
@@ -305,10 +311,12 @@ GgufModel open_gguf(std::shared_ptr<const ModelFiles> files) {
   }
   Checkpoint::Tensors tensors;
   std::optional<GgufMetadata> first;
+  std::vector<GgufRawValue> first_raw;
   std::int64_t number = 0;
   const auto n_parts = static_cast<std::int64_t>(files->files().size());
   for (const ModelFiles::File& part : files->files()) {
-    GgufMetadata metadata = parse_part(*files, part, tensors);
+    std::vector<GgufRawValue> raw;
+    GgufMetadata metadata = parse_part(*files, part, tensors, raw);
     const std::int64_t stated_parts = metadata.find_int("split.count").value_or(1);
     if (std::max<std::int64_t>(stated_parts, 1) != n_parts) {
       fail_split(metadata, "says it is one of " + std::to_string(stated_parts) + " parts, " +
@@ -319,7 +327,10 @@ GgufModel open_gguf(std::shared_ptr<const ModelFiles> files) {
                                std::to_string(metadata.require_int("split.no") + 1) +
                                ", its name says " + std::to_string(number + 1));
     }
-    if (!first) first = std::move(metadata);
+    if (!first) {
+      first = std::move(metadata);
+      first_raw = std::move(raw);
+    }
     ++number;
   }
   const std::optional<std::int64_t> total = first->find_int("split.tensors.count");
@@ -327,7 +338,8 @@ GgufModel open_gguf(std::shared_ptr<const ModelFiles> files) {
     fail_split(*first, "says the parts hold " + std::to_string(*total) + " tensors, they hold " +
                            std::to_string(tensors.size()));
   }
-  return {*std::move(first), Checkpoint("gguf", std::move(files), std::move(tensors))};
+  return {*std::move(first), Checkpoint("gguf", std::move(files), std::move(tensors)),
+          std::move(first_raw)};
 }
 
 }  // namespace moebench

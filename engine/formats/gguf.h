@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -53,9 +54,16 @@ class GgufMetadata {
   Values values_;
 };
 
+/// A metadata entry as the file stores it, for copying it into another file unchanged.
+struct GgufRawValue {
+  std::string key;
+  std::span<const std::byte> type_and_value;
+};
+
 struct GgufModel {
   GgufMetadata metadata;  ///< of the first part
   Checkpoint checkpoint;
+  std::vector<GgufRawValue> raw_metadata;  ///< of the first part, in the file's order
 };
 
 /// GGUF version 2 or 3, little-endian, one file or all parts of a split one. Throws

@@ -98,7 +98,8 @@ DType WeightSource::stored_type(TensorRole role, std::int64_t layer, std::int64_
   return tensor == nullptr ? DType::kF32 : tensor->view.dtype;
 }
 
-LoadedTensor WeightSource::take(TensorRole role, std::int64_t layer, std::int64_t expert) {
+const CheckpointTensor& WeightSource::locate(TensorRole role, std::int64_t layer,
+                                             std::int64_t expert) {
   std::string name;
   const CheckpointTensor* tensor = find(role, layer, expert, name);
   if (tensor == nullptr) {
@@ -122,14 +123,24 @@ LoadedTensor WeightSource::take(TensorRole role, std::int64_t layer, std::int64_
                            ", which is no type for weights");
   }
   taken_.insert(name);
+  if (tensor->view.dtype == DType::kF8E4M3) fp8_scales(name, *tensor);
+  return *tensor;
+}
+
+LoadedTensor WeightSource::take(TensorRole role, std::int64_t layer, std::int64_t expert) {
+  const CheckpointTensor& tensor = locate(role, layer, expert);
+  const LayerConfig* config =
+      layer < 0 ? nullptr : &config_.layers[static_cast<std::size_t>(layer)];
   LoadedTensor loaded;
-  if (tensor->view.dtype == DType::kF8E4M3) {
-    loaded = dequantize_fp8(name, *tensor);
+  if (tensor.view.dtype == DType::kF8E4M3) {
+    std::string name;
+    find(role, layer, expert, name);
+    loaded = dequantize_fp8(tensor.view, fp8_scales(name, tensor));
   } else {
-    loaded.view = tensor->view;
+    loaded.view = tensor.view;
   }
-  loaded.view.shape = *shape;
-  loaded.mapped = {tensor->view.data, tensor->view.size_bytes()};
+  loaded.view.shape = *expected_shape(role, config_, config);
+  loaded.mapped = {tensor.view.data, tensor.view.size_bytes()};
   return loaded;
 }
 
@@ -168,22 +179,20 @@ void WeightSource::skip(TensorRole role, std::int64_t layer) {
 }
 
 /// DeepSeek's FP8 layout: each tile of fp8_tile_rows x fp8_tile_columns shares the F32 scale that
-/// NAME_scale_inv holds at (row / tile_rows, column / tile_columns); weight = fp8 * scale. Kept in
-/// BF16, as DeepSeek's own conversion script does.
-LoadedTensor WeightSource::dequantize_fp8(const std::string& name, const CheckpointTensor& tensor) {
-  const TensorView& view = tensor.view;
-  const std::int64_t rows = static_cast<std::int64_t>(rows_of(view.shape));
-  const std::int64_t columns = view.shape.back();
+/// NAME_scale_inv holds at (row / tile_rows, column / tile_columns).
+const TensorView& WeightSource::fp8_scales(const std::string& name,
+                                           const CheckpointTensor& tensor) {
+  const Shape& shape = tensor.view.shape;
   const std::int64_t tile_rows = config_.fp8_tile_rows, tile_columns = config_.fp8_tile_columns;
-  if (tile_rows == 0 || view.shape.rank() != 2) {
+  if (tile_rows == 0 || shape.rank() != 2) {
     fail(tensor.file, "tensor " + printable(name) +
                           " is stored as f8_e4m3, but the configuration has no "
                           "quantization_config.weight_block_size for it");
   }
   const std::string scale_name = name + "_scale_inv";
   const CheckpointTensor* scales = checkpoint_.find(scale_name);
-  const Shape scale_shape{(rows + tile_rows - 1) / tile_rows,
-                          (columns + tile_columns - 1) / tile_columns};
+  const Shape scale_shape{(shape[0] + tile_rows - 1) / tile_rows,
+                          (shape[1] + tile_columns - 1) / tile_columns};
   if (scales == nullptr) fail(tensor.file, "tensor " + printable(scale_name) + " is missing");
   if (scales->view.dtype != DType::kF32 || !(scales->view.shape == scale_shape)) {
     fail(scales->file, "tensor " + printable(scale_name) + " has shape " +
@@ -192,20 +201,24 @@ LoadedTensor WeightSource::dequantize_fp8(const std::string& name, const Checkpo
                            to_string(scale_shape) + " in f32");
   }
   taken_.insert(scale_name);
+  return scales->view;
+}
+
+/// weight = fp8 * scale, kept in BF16 as DeepSeek's own conversion script does.
+LoadedTensor WeightSource::dequantize_fp8(const TensorView& view, const TensorView& scales) const {
+  const auto rows = static_cast<std::size_t>(view.shape[0]);
+  const auto n = static_cast<std::size_t>(view.shape[1]);
+  const auto tile_rows = static_cast<std::size_t>(config_.fp8_tile_rows);
+  const auto tile_columns = static_cast<std::size_t>(config_.fp8_tile_columns);
   LoadedTensor loaded;
-  const auto n = static_cast<std::size_t>(columns);
-  loaded.owned =
-      std::make_unique_for_overwrite<std::byte[]>(static_cast<std::size_t>(rows) * n * 2);
-  for_row_ranges(static_cast<std::size_t>(rows), n, [&](std::size_t begin, std::size_t end) {
-    std::vector<float> values(n), scale(static_cast<std::size_t>(scale_shape[1]));
+  loaded.owned = std::make_unique_for_overwrite<std::byte[]>(rows * n * 2);
+  for_row_ranges(rows, n, [&](std::size_t begin, std::size_t end) {
+    std::vector<float> values(n), scale(static_cast<std::size_t>(scales.shape[1]));
     for (std::size_t row = begin; row < end; ++row) {
       to_f32(values.data(), view.data + row * n, view.dtype, n);
-      const std::size_t tile_row = row / static_cast<std::size_t>(tile_rows);
-      std::memcpy(scale.data(), scales->view.data + tile_row * scale.size() * sizeof(float),
+      std::memcpy(scale.data(), scales.data + row / tile_rows * scale.size() * sizeof(float),
                   scale.size() * sizeof(float));
-      for (std::size_t i = 0; i < n; ++i) {
-        values[i] *= scale[i / static_cast<std::size_t>(tile_columns)];
-      }
+      for (std::size_t i = 0; i < n; ++i) values[i] *= scale[i / tile_columns];
       from_f32(loaded.owned.get() + row * n * 2, DType::kBF16, values);
     }
   });

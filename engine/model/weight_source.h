@@ -34,8 +34,12 @@ class WeightSource {
   /// Whether the checkpoint has this tensor, under any of its names.
   bool has(TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1) const;
 
-  /// As stored; FP8 becomes BF16. Must exist and have expected_shape (or be the same but for
-  /// dimensions of size one).
+  /// Finds a tensor, checks its shape and type, and counts it as taken, without reading it. Must
+  /// exist and have expected_shape (or be the same but for dimensions of size one).
+  const CheckpointTensor& locate(TensorRole role, std::int64_t layer = -1,
+                                 std::int64_t expert = -1);
+  /// The same, its bytes as stored; FP8 becomes BF16. Must exist and have expected_shape (or be the
+  /// same but for dimensions of size one).
   LoadedTensor take(TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1);
   /// The same, requantised.
   LoadedTensor take_matrix(TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1);
@@ -55,7 +59,8 @@ class WeightSource {
  private:
   const CheckpointTensor* find(TensorRole role, std::int64_t layer, std::int64_t expert,
                                std::string& name) const;
-  LoadedTensor dequantize_fp8(const std::string& name, const CheckpointTensor& tensor);
+  const TensorView& fp8_scales(const std::string& name, const CheckpointTensor& tensor);
+  LoadedTensor dequantize_fp8(const TensorView& view, const TensorView& scales) const;
   [[noreturn]] void fail(const std::string& file, const std::string& what) const;
   bool is_prediction_layer(const std::string& name) const;
 
