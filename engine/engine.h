@@ -140,4 +140,38 @@ class Engine {
   virtual std::vector<std::int32_t> tokenize(const std::string& text) const = 0;
 };
 
+/// What a model's files say, without loading the weights.
+struct ModelInspection {
+  struct Kind {
+    std::string name;   ///< "attention", "routed experts", ...
+    std::string types;  ///< "q8_0" or "bf16, f32"
+    std::int64_t tensors = 0, parameters = 0, active_parameters = 0, bytes = 0;
+  };
+  EngineInfo info;  ///< what is known before loading: no device, no cache
+  std::int64_t hidden = 0;
+  std::int64_t kv_values_per_token = 0;
+  std::string attention;      ///< in words
+  std::string router;         ///< in words; empty for dense models
+  std::string tokenizer;      ///< in words; empty where there is none
+  std::string chat_template;  ///< its source
+  std::vector<Kind> kinds;
+  std::vector<std::string> notes;
+};
+
+/// Throws Error(kBadModel, kIo), as Engine::load would for the same files.
+ModelInspection inspect_model(const std::string& model);
+
+struct QuantizeResult {
+  std::int64_t bytes_before = 0, bytes_after = 0;
+  std::int64_t tensors = 0, converted = 0;
+  std::vector<std::string> notes;
+};
+
+/// Writes a GGUF with the matrices of `model` (a .gguf file, split or not) as `type`; norms, biases
+/// and routers stay as they are, and so do matrices whose rows fill no blocks of q8_0 either.
+/// llama.cpp loads the result. Throws Error(kUsage) for a type that cannot be written or an input
+/// of another format, Error(kBadModel, kIo) otherwise.
+QuantizeResult quantize_model(const std::string& model, const std::string& output,
+                              const std::string& type);
+
 }  // namespace moebench
