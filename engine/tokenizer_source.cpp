@@ -38,7 +38,8 @@ GgufTokenizerData gguf_tokenizer(const GgufMetadata& metadata) {
 
 std::optional<Tokenizer> tokenizer_of(const ModelSource& source) {
   if (source.gguf) {
-    if (!source.gguf->contains("tokenizer.ggml.model")) return std::nullopt;
+    const std::string model = source.gguf->find_string("tokenizer.ggml.model").value_or("none");
+    if (model == "none" || model == "no_vocab") return std::nullopt;  // GGUF's words for "without"
     return Tokenizer::from_gguf(gguf_tokenizer(*source.gguf));
   }
   const auto text = [&](std::string_view name) {

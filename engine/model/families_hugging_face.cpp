@@ -101,7 +101,11 @@ void note_unknown_keys(const JsonSettings& config, ModelConfig& model) {
   for (const auto& [key, value] : config.object().items()) {
     const bool harmless =
         std::find(kHarmlessKeys.begin(), kHarmlessKeys.end(), key) != kHarmlessKeys.end();
-    if (harmless || config.seen(key) || key.starts_with("_") || value.is_null()) continue;
+    // Switched off or empty: asks for nothing.
+    const bool neutral =
+        value.is_null() || value == false || value == 0 ||
+        ((value.is_array() || value.is_object() || value.is_string()) && value.empty());
+    if (harmless || neutral || config.seen(key) || key.starts_with("_")) continue;
     model.notes.push_back("config key " + printable(key) + " is unknown and was ignored");
   }
 }

@@ -18,6 +18,7 @@ using Action = std::function<ExitCode()>;
 void add_run_command(CLI::App& app, Action& chosen);
 void add_report_command(CLI::App& app, Action& chosen);
 void add_bench_command(CLI::App& app, Action& chosen);
+void add_model_command(CLI::App& app, Action& chosen);
 
 /// All of them, in the order in which `moebench --help` shows them.
 void add_commands(CLI::App& app, Action& chosen);
