@@ -22,6 +22,51 @@ Equivalence compare_to(const Task& task, const Sample& sample, std::string_view 
   return compare_answers(target, answer, options);
 }
 
+Verdict judge_answer(const Task& task, const Sample& sample, const Extraction& extraction,
+                     Verdict verdict) {
+  const auto judge = [](const Equivalence& equivalence) {
+    if (equivalence.equal) return VerdictKind::kCorrect;
+    return equivalence.reason == GradeReason::kUnreadable ? VerdictKind::kUnparsed
+                                                          : VerdictKind::kWrong;
+  };
+  // The same value boxed twice in different forms is one answer.
+  std::vector<std::string> parts;
+  for (const std::string& part : extraction.parts) {
+    const bool repeated = std::any_of(parts.begin(), parts.end(), [&](const std::string& seen) {
+      return compare_to(task, sample, seen, part).equal;
+    });
+    if (!repeated) parts.push_back(part);
+  }
+  std::string answer = extraction.answer;
+  if (!parts.empty() && parts.size() < extraction.parts.size()) {
+    answer.clear();
+    for (const std::string& part : parts) answer += (answer.empty() ? "" : ", ") + part;
+    verdict.extracted = answer;
+  }
+  // Where the gold is known to be only the last of several boxes, the field's scoring compares the
+  // last box with it; the corrected one takes all that was boxed.
+  const bool last_box_only = !sample.corrected_targets.empty() && !parts.empty();
+  const Equivalence equivalence =
+      compare_to(task, sample, sample.target, last_box_only ? extraction.parts.back() : answer);
+  verdict.kind = judge(equivalence);
+  verdict.reason = equivalence.reason;
+  verdict.detail = equivalence.detail;
+  if (sample.corrected_targets.empty()) return verdict;
+  const auto among_targets = [&](const std::string& text) {
+    return std::any_of(
+        sample.corrected_targets.begin(), sample.corrected_targets.end(),
+        [&](const std::string& target) { return compare_to(task, sample, target, text).equal; });
+  };
+  bool corrected = among_targets(answer);
+  if (!corrected && sample.corrected_targets.size() > 1 && !parts.empty()) {
+    corrected = std::all_of(parts.begin(), parts.end(), among_targets);  // all of them are accepted
+  }
+  verdict.corrected_kind = corrected                                ? VerdictKind::kCorrect
+                           : verdict.kind == VerdictKind::kUnparsed ? VerdictKind::kUnparsed
+                                                                    : VerdictKind::kWrong;
+  return verdict;
+}
+
 }  // namespace
 
 std::string_view to_string(VerdictKind kind) {
@@ -69,47 +114,18 @@ Verdict grade(const Task& task, const Sample& sample, std::string_view output, b
     return without_answer(VerdictKind::kUnparsed, GradeReason::kNoAnswer,
                           "no rule of the task finds an answer in the text");
   }
-  const auto judge = [](const Equivalence& equivalence) {
-    if (equivalence.equal) return VerdictKind::kCorrect;
-    return equivalence.reason == GradeReason::kUnreadable ? VerdictKind::kUnparsed
-                                                          : VerdictKind::kWrong;
-  };
-  // The same value boxed twice in different forms is one answer.
-  std::vector<std::string> parts;
-  for (const std::string& part : extraction.parts) {
-    const bool repeated = std::any_of(parts.begin(), parts.end(), [&](const std::string& seen) {
-      return compare_to(task, sample, seen, part).equal;
-    });
-    if (!repeated) parts.push_back(part);
-  }
-  std::string answer = extraction.answer;
-  if (!parts.empty() && parts.size() < extraction.parts.size()) {
-    answer.clear();
-    for (const std::string& part : parts) answer += (answer.empty() ? "" : ", ") + part;
-    verdict.extracted = answer;
-  }
-  // Where the gold is known to be only the last of several boxes, the field's scoring compares the
-  // last box with it; the corrected one takes all that was boxed.
-  const bool last_box_only = !sample.corrected_targets.empty() && !parts.empty();
-  const Equivalence equivalence =
-      compare_to(task, sample, sample.target, last_box_only ? extraction.parts.back() : answer);
-  verdict.kind = judge(equivalence);
-  verdict.reason = equivalence.reason;
-  verdict.detail = equivalence.detail;
-  if (sample.corrected_targets.empty()) return verdict;
-  const auto among_targets = [&](const std::string& text) {
-    return std::any_of(
-        sample.corrected_targets.begin(), sample.corrected_targets.end(),
-        [&](const std::string& target) { return compare_to(task, sample, target, text).equal; });
-  };
-  bool corrected = among_targets(answer);
-  if (!corrected && sample.corrected_targets.size() > 1 && !parts.empty()) {
-    corrected = std::all_of(parts.begin(), parts.end(), among_targets);  // all of them are accepted
-  }
-  verdict.corrected_kind = corrected                                ? VerdictKind::kCorrect
-                           : verdict.kind == VerdictKind::kUnparsed ? VerdictKind::kUnparsed
-                                                                    : VerdictKind::kWrong;
-  return verdict;
+  return judge_answer(task, sample, extraction, std::move(verdict));
+}
+
+Verdict grade_answer(const Task& task, const Sample& sample, std::string_view answer) {
+  Extraction extraction;
+  extraction.status = ExtractionStatus::kFound;
+  extraction.answer = std::string(answer);
+  extraction.rule = ExtractionRule::kWholeText;
+  Verdict verdict;
+  verdict.extracted = extraction.answer;
+  verdict.rule = extraction.rule;
+  return judge_answer(task, sample, extraction, std::move(verdict));
 }
 
 Verdict failed_verdict(std::string reason) {

@@ -32,6 +32,9 @@ struct Verdict {
 /// of the text; pure, thread-safe; at most 50 ms.
 Verdict grade(const Task& task, const Sample& sample, std::string_view output, bool truncated);
 
+/// Grades an answer that stands alone, with nothing to extract it from.
+Verdict grade_answer(const Task& task, const Sample& sample, std::string_view answer);
+
 /// The verdict for a request that the engine could not serve.
 Verdict failed_verdict(std::string reason);
 

@@ -19,6 +19,8 @@ void add_run_command(CLI::App& app, Action& chosen);
 void add_report_command(CLI::App& app, Action& chosen);
 void add_bench_command(CLI::App& app, Action& chosen);
 void add_model_command(CLI::App& app, Action& chosen);
+void add_score_command(CLI::App& app, Action& chosen);
+void add_data_command(CLI::App& app, Action& chosen);
 
 /// All of them, in the order in which `moebench --help` shows them.
 void add_commands(CLI::App& app, Action& chosen);
