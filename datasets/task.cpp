@@ -126,8 +126,8 @@ std::vector<DataFile> parse_files(const Fields& fields, const char* key) {
                                                       {"math500", ReaderKind::kMath500Jsonl},
                                                       {"plain", ReaderKind::kPlainJsonl}});
     file.format = entry.text_or("format", file.reader == ReaderKind::kMathTree ? "tree" : "jsonl");
-    if (file.format != "jsonl" && file.format != "parquet" && file.format != "tree") {
-      entry.fail("\"format\" is \"" + file.format + "\"; known are jsonl, parquet, tree");
+    if (file.format != "jsonl" && file.format != "tree") {
+      entry.fail("\"format\" is \"" + file.format + "\"; known are jsonl, tree");
     }
     file.sha256 = entry.text_or("sha256", "");
     const bool hex = file.sha256.find_first_not_of("0123456789abcdef") == std::string::npos;

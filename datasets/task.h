@@ -24,7 +24,7 @@ struct DataFile {
   std::string file;  ///< relative to the data folder (or the task file); "embedded:NAME" is inside
                      ///< the program
   ReaderKind reader = ReaderKind::kPlainJsonl;
-  std::string format;  ///< "jsonl", "parquet" or "tree"
+  std::string format;  ///< "jsonl" or "tree"
   std::string sha256;  ///< lower-case hex; empty: not pinned
   std::string url;     ///< where `moebench data fetch` gets it; empty: nowhere
 };

@@ -29,24 +29,13 @@ using File = std::unique_ptr<std::FILE, FileCloser>;
 
 struct Transfer {
   std::FILE* file = nullptr;
-  CURL* curl = nullptr;
   std::int64_t resumed = 0;
-  bool checked = false, disk_failed = false;
+  bool disk_failed = false;
   const FetchRequest* request = nullptr;
 };
 
 std::size_t on_data(char* data, std::size_t size, std::size_t count, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
-  if (!transfer.checked) {
-    transfer.checked = true;
-    long status = 0;
-    curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &status);
-    if (transfer.resumed > 0 && status == 200) {
-      // The server sends the whole file after all: begin again.
-      if (std::freopen(nullptr, "wb", transfer.file) == nullptr) return 0;
-      transfer.resumed = 0;
-    }
-  }
   const std::size_t written = std::fwrite(data, size, count, transfer.file);
   transfer.disk_failed = written != count;
   return written * size;
@@ -91,7 +80,6 @@ FetchResult fetch_file(const FetchRequest& request) {
                   "name a folder that you may write to (--data DIR)");
     }
     transfer.file = file.get();
-    transfer.curl = handle.curl;
     transfer.resumed = result.resumed_bytes;
     transfer.request = &request;
     char message[CURL_ERROR_SIZE] = "";
@@ -125,6 +113,10 @@ FetchResult fetch_file(const FetchRequest& request) {
     if (transfer.disk_failed || !flushed) {
       throw Error(ErrorCode::kIo, part.string() + ": writing failed",
                   "free some disk space; the next attempt goes on from here");
+    }
+    if (outcome == CURLE_RANGE_ERROR && result.resumed_bytes > 0) {
+      fs::remove(part, code);  // the server has no ranges: from the beginning, then
+      return fetch_file(request);
     }
     if (outcome != CURLE_OK && !complete_before) {
       throw Error(
