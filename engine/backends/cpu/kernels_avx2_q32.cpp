@@ -22,62 +22,34 @@ inline __m256 scales8(const std::byte* p) noexcept {
   return _mm256_cvtph_ps(_mm_load_si128(reinterpret_cast<const __m128i*>(p)));
 }
 
-// Zen 2 multiplies int8 and int16 vectors on one of its four vector units, so the usual
-// maddubs + madd pair a product costs two of its cycles. Here the pairs of products (|p| <= 32512)
-// are added in int16: their sum S modulo 2^16, and the sum H of p >> 8. S - 256 H lies in [0,
-// 2040], so S is known exactly: 256 H + ((S - 256 H) mod 2^16). Two madds a block instead of eight.
+// maddubs wants one unsigned side: |w| times x with w's sign. A pair reaches 2 * 128 * 127 = 32512,
+// so each goes to int32 at once. (Sums kept in int16 modulo 2^16, beside the sums of their upper
+// bytes, need a quarter of the madds, and were no faster on Zen 2: README.md.)
 struct Q8_0 {
   static constexpr int kBlockBytes = 256, kScales = 1, kOffset = 0, kMaxRows = 4;
   template <int kRows>
   static inline void dot(const std::byte* w, const std::int8_t* const* x, std::int64_t at,
                          __m256i* sum) noexcept {
-    __m256i wrapped[kRows], high[kRows];
+    const __m256i ones = _mm256_set1_epi16(1);
+    __m256i acc[kRows];
 #pragma GCC unroll 8
-    for (int t = 0; t < kRows; ++t) wrapped[t] = high[t] = _mm256_setzero_si256();
+    for (int t = 0; t < kRows; ++t) acc[t] = _mm256_setzero_si256();
 #pragma GCC unroll 8
     for (int g = 0; g < 8; ++g) {
       const __m256i v = load(w + 32 * g);
       const __m256i magnitude = _mm256_abs_epi8(v);
-      // Stage by stage over the rows: the vector units' scheduler holds 36 operations, too few to
-      // hide the 13 cycles from load to sum if each row's chain came in one piece.
-      __m256i p[kRows];
 #pragma GCC unroll 8
       for (int t = 0; t < kRows; ++t) {
-        p[t] = broadcast4(x[t] + at + 4 * g);
-        settle(p[t]);
-      }
-#pragma GCC unroll 8
-      for (int t = 0; t < kRows; ++t) {
-        p[t] = _mm256_sign_epi8(p[t], v);
-        settle(p[t]);
-      }
-#pragma GCC unroll 8
-      for (int t = 0; t < kRows; ++t) {
-        p[t] = _mm256_maddubs_epi16(magnitude, p[t]);
-        settle(p[t]);
-      }
-#pragma GCC unroll 8
-      for (int t = 0; t < kRows; ++t) {
-        wrapped[t] = _mm256_add_epi16(wrapped[t], p[t]);
-        settle(wrapped[t]);
-      }
-#pragma GCC unroll 8
-      for (int t = 0; t < kRows; ++t) {
-        p[t] = _mm256_srai_epi16(p[t], 8);
-        settle(p[t]);
-      }
-#pragma GCC unroll 8
-      for (int t = 0; t < kRows; ++t) {
-        high[t] = _mm256_add_epi16(high[t], p[t]);
-        settle(high[t]);
+        acc[t] = _mm256_add_epi32(
+            acc[t],
+            _mm256_madd_epi16(
+                _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(broadcast4(x[t] + at + 4 * g), v)),
+                ones));
+        settle(acc[t]);
       }
     }
 #pragma GCC unroll 8
-    for (int t = 0; t < kRows; ++t) {
-      const __m256i low = _mm256_sub_epi16(wrapped[t], _mm256_slli_epi16(high[t], 8));
-      sum[t] = _mm256_add_epi32(_mm256_madd_epi16(high[t], _mm256_set1_epi16(256)),
-                                _mm256_madd_epi16(low, _mm256_set1_epi16(1)));
-    }
+    for (int t = 0; t < kRows; ++t) sum[t] = acc[t];
   }
 };
 
