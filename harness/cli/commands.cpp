@@ -9,6 +9,9 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_model_command(app, chosen);
   add_score_command(app, chosen);
   add_data_command(app, chosen);
+  add_compare_command(app, chosen);
+  add_cost_command(app, chosen);
+  add_claims_command(app, chosen);
 }
 
 }  // namespace moebench

@@ -21,6 +21,9 @@ void add_bench_command(CLI::App& app, Action& chosen);
 void add_model_command(CLI::App& app, Action& chosen);
 void add_score_command(CLI::App& app, Action& chosen);
 void add_data_command(CLI::App& app, Action& chosen);
+void add_compare_command(CLI::App& app, Action& chosen);
+void add_cost_command(CLI::App& app, Action& chosen);
+void add_claims_command(CLI::App& app, Action& chosen);
 
 /// All of them, in the order in which `moebench --help` shows them.
 void add_commands(CLI::App& app, Action& chosen);

@@ -1,33 +1,16 @@
 #include "harness/cli/run_reports.h"
 
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
 #include "engine/base/error.h"
 #include "harness/cli/console.h"
+#include "harness/cli/document_output.h"
 #include "reports/record/record_files.h"
 #include "reports/render/render.h"
 
 namespace moebench {
-
-namespace {
-
-ConsoleStyle stdout_style() {
-  ConsoleStyle style;
-  style.color = wants_colour(stdout);
-  winsize size{};
-  if (isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-      size.ws_col >= 60) {
-    style.width = size.ws_col;
-  }
-  return style;
-}
-
-}  // namespace
 
 void write_file(const std::filesystem::path& path, const std::string& text) {
   const std::filesystem::path temporary = path.string() + ".new";
