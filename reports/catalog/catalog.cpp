@@ -209,11 +209,16 @@ const ModelShape& Catalog::model(const std::string& id) const {
 }
 
 const GpuHourPrice* Catalog::gpu_hour(const std::string& device, const std::string& kind) const {
+  const auto rented = [](const GpuHourPrice& p) {
+    return p.kind == "on-demand" || p.kind.starts_with("rental");
+  };
   const GpuHourPrice* best = nullptr;
-  for (const GpuHourPrice& price : gpu_hours)
-    if (price.device == device && (kind.empty() || price.kind == kind) &&
-        (!best || price.as_of > best->as_of))
+  for (const GpuHourPrice& price : gpu_hours) {
+    if (price.device != device || (!kind.empty() && price.kind != kind)) continue;
+    if (!best || (kind.empty() && rented(price) && !rented(*best)) ||
+        (rented(price) == rented(*best) && price.as_of > best->as_of))
       best = &price;
+  }
   return best;
 }
 

@@ -88,7 +88,8 @@ struct Catalog {
   /// Throw Error(kUsage) that lists what there is.
   const Device& device(const std::string& id) const;
   const ModelShape& model(const std::string& id_or_alias) const;
-  /// The newest price of that kind (any kind: the newest of all); null where there is none.
+  /// The newest price of that kind (none given: the newest at which one can rent it, else any);
+  /// null where there is none.
   const GpuHourPrice* gpu_hour(const std::string& device, const std::string& kind = {}) const;
   const ApiPrice* api_price(const std::string& model) const;  ///< null where there is none
   const PublishedAccuracy* accuracy(const std::string& model, const std::string& task) const;

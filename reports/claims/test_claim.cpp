@@ -55,8 +55,8 @@ std::optional<KnownAccuracy> find_accuracy(const std::string& model, const std::
     e.interval = wilson_interval(e.value * e.effective_trials, e.effective_trials);
     known.where = format_percent(e.value) + " % published (" + published->source + ", " +
                   (published->protocol.empty() ? "protocol not stated" : published->protocol) +
-                  ", " + format_number(published->questions, 4) + " questions, mark " +
-                  published->mark + ")";
+                  ", " + format_count(static_cast<std::int64_t>(published->questions)) +
+                  " questions, mark " + published->mark + ")";
     return known;
   }
   return std::nullopt;
@@ -280,34 +280,30 @@ ClaimFinding test_projected_ratio(const ClaimTest& test, const Catalog& catalog)
         return m.id == id || std::count(m.aliases.begin(), m.aliases.end(), id) > 0;
       }))
     return not_testable("the shape of " + test.subject + " is not known", "its config.json");
-  struct Side {
-    double usd_per_hour, usd;
+  if (test.device.empty() || test.reference_device.empty())
+    return not_testable("the test does not name its two devices",
+                        "\"device\" and \"reference_device\"");
+  const auto speed = [&](const std::string& device) {
+    return project(catalog, catalog.model(id), catalog.device(device),
+                   {.gpus = 16, .context_tokens = 5000})
+        .decode_tokens_per_second_per_gpu;
   };
-  const auto side = [&](const std::string& device) -> std::optional<Side> {
-    const GpuHourPrice* price = catalog.gpu_hour(device);
-    if (!price) return std::nullopt;
-    const Projection p = project(catalog, catalog.model(id), catalog.device(device),
-                                 {.gpus = 16, .context_tokens = 5000});
-    return Side{price->usd_per_gpu_hour,
-                usd_per_million(price->usd_per_gpu_hour, p.decode_tokens_per_second_per_gpu)};
-  };
-  const auto a = side(test.device), b = side(test.reference_device);
-  if (!a || !b)
-    return not_testable("one of the devices has no price in the catalogue",
-                        "a price with its date");
+  const double slow = speed(test.device), fast = speed(test.reference_device);
   double worst = 0;
   for (const auto& anchor : fit_efficiency(catalog).anchors)
     worst = std::max(worst, std::fabs(std::log(anchor.projected / anchor.measured)));
   // The projection's own error, either way, is the doubt.
-  const double ratio = a->usd / b->usd;
-  return judge_ratio(test, ratio, Interval{ratio * std::exp(-worst), ratio * std::exp(worst)},
-                     "projected, 16 GPUs, context 5,000: " + format_number(a->usd) +
-                         " USD/M output on " + test.device + " (" + format_number(a->usd_per_hour) +
-                         " USD/h) and " + format_number(b->usd) + " on " + test.reference_device +
-                         " (" + format_number(b->usd_per_hour) +
-                         " USD/h), anchors missed by a factor of up to " +
-                         format_number(std::exp(worst)),
-                     Provenance::kProjected);
+  const double ratio = fast / slow;
+  ClaimFinding finding = judge_ratio(
+      test, ratio, Interval{ratio * std::exp(-worst), ratio * std::exp(worst)},
+      "projected decode, 16 GPUs, context 5,000, the batch that fits: " + format_number(slow) +
+          " tokens/s/GPU on " + test.device + " and " + format_number(fast) + " on " +
+          test.reference_device + ", anchors missed by a factor of up to " +
+          format_number(std::exp(worst)),
+      Provenance::kProjected);
+  if (finding.verdict == ClaimVerdict::kInconclusive)
+    finding.would_decide = "a measurement on both devices";
+  return finding;
 }
 
 }  // namespace
@@ -325,11 +321,11 @@ ClaimFinding test_claim(const ClaimTest& test, std::span<const LoadedRun> runs,
     return test_run_cost(test, runs);
   if (m == "monthly_usd") return test_monthly(test, catalog);
   if (m == "published_usd_per_million_output") return test_published_decode(test, catalog);
-  if (m == "projected_usd_per_million_output_ratio") return test_projected_ratio(test, catalog);
+  if (m == "projected_decode_slowdown") return test_projected_ratio(test, catalog);
   return not_testable("this build knows no metric \"" + m + "\"",
                       "a metric among accuracy, price_per_input_token, price_per_output_token, "
                       "usd_per_question, usd_per_correct, usd_per_output_token, monthly_usd, "
-                      "published_usd_per_million_output, projected_usd_per_million_output_ratio");
+                      "published_usd_per_million_output, projected_decode_slowdown");
 }
 
 }  // namespace moebench

@@ -81,7 +81,7 @@ Section verdict_section(const ComparedRuns& compared,
       format_fixed(compared.options.margin * 100, 1) +
       " points. Better, worse: the difference is real and not shown to lie within them. "
       "Inconclusive: neither. All at " +
-      format_number(compared.options.alpha) + " after Holm's correction over " +
+      format_number(compared.options.alpha, 1) + " after Holm's correction over " +
       std::to_string(comparisons.size()) + " comparison" + (comparisons.size() == 1 ? "" : "s") +
       ". Intervals of single attempts: Bonett and Price; of several: t over questions.";
   figure.plot = std::move(plot);

@@ -206,33 +206,39 @@ Section projection_section(const Catalog& catalog, const CostQuestion& q) {
   anchors.note = "Newest anchor: " + p.efficiency.as_of + ".";
   section.blocks.push_back(std::move(anchors));
 
-  Table even;
-  even.id = "break-even";
-  even.caption = "Where these GPUs, held all month, are cheaper than an API";
-  even.provenance = Provenance::kProjected;
-  even.columns = {text_column("api", "against"),
-                  number_column("machine_usd", "GPUs", "USD/month"),
-                  number_column("api_usd", "the workload there", "USD/month"),
-                  number_column("load_factor", "break-even", "x the workload"),
-                  number_column("output_tokens", "output then", "M tokens/month"),
-                  text_column("reachable", "can the GPUs do that?")};
-  for (const ApiPrice& price : catalog.api_prices) {
-    const BreakEven b = break_even(q.workload, token_price(price), usd * q.plan.gpus,
-                                   p.prefill_tokens_per_second_per_gpu * q.plan.gpus,
-                                   p.decode_tokens_per_second_per_gpu * q.plan.gpus);
-    even.rows.push_back(
-        {text_cell(price.model + " (" + price.as_of + ")"), number_cell(b.machine_usd_per_month),
-         number_cell(b.api_usd_per_month), number_cell(b.load_factor),
-         number_cell(b.output_tokens / 1e6),
-         b.reachable()
-             ? text_cell("yes", Tone::kGood)
-             : text_cell("no, at most " + format_number(b.capacity_factor) + " x the workload",
-                         Tone::kBad)});
+  std::set<std::string> years;
+  for (const ApiPrice& price : catalog.api_prices) years.insert(price.year());
+  for (const std::string& year : years) {
+    Table even;
+    even.id = "break-even-" + year;
+    even.caption = "Where these GPUs, held all month, are cheaper than an API of " + year;
+    even.provenance = Provenance::kProjected;
+    even.columns = {text_column("api", "against"),
+                    number_column("machine_usd", "GPUs", "USD/month"),
+                    number_column("api_usd", "the workload there", "USD/month"),
+                    number_column("load_factor", "break-even", "x the workload"),
+                    number_column("output_tokens", "output then", "M tokens/month"),
+                    text_column("reachable", "can the GPUs do that?")};
+    for (const ApiPrice& price : catalog.api_prices) {
+      if (price.year() != year) continue;
+      const BreakEven b = break_even(q.workload, token_price(price), usd * q.plan.gpus,
+                                     p.prefill_tokens_per_second_per_gpu * q.plan.gpus,
+                                     p.decode_tokens_per_second_per_gpu * q.plan.gpus);
+      even.rows.push_back(
+          {text_cell(price.model), number_cell(b.machine_usd_per_month),
+           number_cell(b.api_usd_per_month), number_cell(b.load_factor),
+           number_cell(b.output_tokens / 1e6),
+           b.reachable()
+               ? text_cell("yes", Tone::kGood)
+               : text_cell("no, at most " + format_number(b.capacity_factor) + " x the workload",
+                           Tone::kBad)});
+    }
+    section.blocks.push_back(std::move(even));
   }
-  even.note =
-      "Each API at its own date's price. The API model and the projected one differ in "
-      "what they can do; this compares tokens alone.";
-  section.blocks.push_back(std::move(even));
+  section.blocks.push_back(Paragraph{
+      "The GPUs are charged at the price above, whatever the API's year. An API's model and the "
+      "projected one differ in what they can do; this compares tokens alone.",
+      Tone::kNeutral});
   return section;
 }
 

@@ -147,6 +147,9 @@ class HtmlRenderer {
 
   void add(const Cell& cell, const Column& column) {
     std::string css = column.numeric ? "number" : "";
+    // A name stays on its line; a sentence gets room.
+    if (!column.numeric && cell.text.size() > 80) css += "sentence";
+    if (!column.numeric && cell.text.size() <= 24) css += "name";
     if (cell.tone != Tone::kNeutral)
       css += (css.empty() ? "" : " ") + std::string(tone_class(cell.tone));
     out_ += "<td" + (css.empty() ? "" : " class=\"" + css + "\"");

@@ -29,7 +29,9 @@ std::vector<double> Scale::ticks() const {
         if ((mantissa == 1 || dense) && tick >= data_min * 0.999 && tick <= data_max * 1.001)
           result.push_back(tick);
       }
-    return result;
+    // Less than a 1-2-5 step apart: as on a linear axis.
+    if (result.size() >= 2) return result;
+    result.clear();
   }
   const double raw = (data_max - data_min) / 5;
   const double magnitude = std::pow(10.0, std::floor(std::log10(raw)));

@@ -1,6 +1,9 @@
+#include <map>
+
 #include "reports/metrics/accuracy.h"
 #include "reports/render/cells.h"
 #include "reports/run_report/sections.h"
+#include "reports/statistics/attempts.h"
 
 namespace moebench {
 namespace {
@@ -64,6 +67,52 @@ Figure grouped_figure(const std::vector<AccuracyGroup>& groups, std::string Accu
   return figure;
 }
 
+// pass@k and maj@k, averaged over the questions that have k attempts; empty for single attempts.
+Table attempts_table(const LoadedRun& run) {
+  Table table;
+  table.id = "attempts";
+  table.caption = "Several attempts a question";
+  table.columns = {text_column("task", "task"), number_column("k", "k"),
+                   number_column("questions", "questions"),
+                   number_column("pass_at_k_percent", "pass@k", "%"),
+                   number_column("maj_at_k_percent", "maj@k", "%")};
+  struct Sums {
+    double pass = 0, majority = 0, questions = 0;
+  };
+  std::map<std::pair<std::string, std::int64_t>, Sums> sums;
+  for (const QuestionAttempts& question : group_by_question(run.samples)) {
+    const auto n = static_cast<std::int64_t>(question.attempts.size());
+    std::vector<VotedAnswer> answers;
+    std::map<std::string, int> clusters;
+    std::int64_t correct = 0;
+    for (const SampleRecord* sample : question.attempts) {
+      correct += sample->correct();
+      const std::string& cluster = sample->answer_cluster;
+      const int number =
+          cluster.empty()
+              ? -1
+              : clusters.emplace(cluster, static_cast<int>(clusters.size())).first->second;
+      answers.push_back({number, sample->correct()});
+    }
+    for (std::int64_t k = 1; n > 1 && k <= n; k *= 2) {
+      Sums& sum = sums[{question.task, k}];
+      sum.pass += pass_at_k(n, correct, k);
+      sum.majority += majority_at_k(answers, k);
+      ++sum.questions;
+    }
+  }
+  for (const auto& [key, sum] : sums)
+    table.rows.push_back({text_cell(key.first), count_cell(key.second),
+                          count_cell(static_cast<std::int64_t>(sum.questions)),
+                          percent_cell(sum.pass / sum.questions),
+                          percent_cell(sum.majority / sum.questions)});
+  table.note =
+      "pass@k: chance that at least one of k attempts is right (unbiased, Chen et al. 2021). "
+      "maj@k: "
+      "chance that the answer that most of k attempts give is right, ties broken evenly.";
+  return table;
+}
+
 }  // namespace
 
 Section accuracy_section(const LoadedRun& run) {
@@ -98,6 +147,8 @@ Section accuracy_section(const LoadedRun& run) {
                           : ".";
   figure.plot = std::move(bars);
   section.blocks.push_back(std::move(figure));
+  if (Table attempts = attempts_table(run); !attempts.rows.empty())
+    section.blocks.push_back(std::move(attempts));
   if (const auto levels = accuracy_by_level(run.samples); !levels.empty())
     section.blocks.push_back(
         grouped_figure(levels, &AccuracyGroup::level, "accuracy-by-level", "level"));

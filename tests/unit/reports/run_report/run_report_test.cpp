@@ -47,6 +47,7 @@ TEST(RunReport, EveryRenderingOfARealReportIsWellFormed) {
   EXPECT_NE(render_csv(document).find("accuracy-by-task,stories,accuracy_percent"),
             std::string::npos);
   EXPECT_NE(render_json(document).find("\"accuracy-by-level\""), std::string::npos);
+  EXPECT_NE(render_csv(document).find("attempts,stories,pass_at_k_percent"), std::string::npos);
   EXPECT_NE(render_html(document).find("</html>"), std::string::npos);
 }
 
