@@ -155,7 +155,7 @@ def compress(ids):
     parts, at = [], 0
     while at < len(ids):
         best = (1, 1)
-        for period in range(1, 9):
+        for period in range(1, 13):
             times = 1
             while ids[at + times * period : at + (times + 1) * period] == ids[at : at + period]:
                 times += 1
