@@ -64,6 +64,16 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
   };
   while (skip(" ") || skip("$")) {
   }
+  for (const std::string_view word : {"Option ", "option ", "Choice ", "choice "}) {
+    if (skip(word)) {
+      std::string_view letter = answer.substr(i);
+      letter = letter.substr(0, letter.find_last_not_of(" .") + 1);
+      if (letter.size() == 3 && letter[0] == '(' && letter[2] == ')') letter = letter.substr(1, 1);
+      rest = {};
+      return letter.size() == 1 && letter[0] >= 'A' && letter[0] <= 'J' ? std::string(letter)
+                                                                        : std::string();
+    }
+  }
   bool braces = false;
   for (const std::string_view command :
        {"\\textbf{", "\\text{", "\\mathrm{", "\\mathbf{", "\\textrm{", "\\mbox{"}) {

@@ -452,6 +452,20 @@ struct BallEvaluator {
         arb_zero(acb_imagref(out.get()));
         return true;
       }
+      Rational k;
+      if (node.function == Function::kBinomial && exact(e.child(1), k) && k.is_integer() &&
+          k.sign() >= 0 && fmpz_cmp_ui(k.numerator(), 60) <= 0) {
+        Ball n, factor;  // n (n-1) ... (n-k+1) / k!
+        if (!run(e.child(0), n)) return false;
+        acb_one(out.get());
+        for (ulong i = 0; i < fmpz_get_ui(k.numerator()); ++i) {
+          acb_sub_ui(factor.get(), n.get(), i, precision);
+          acb_mul(out.get(), out.get(), factor.get(), precision);
+          acb_div_ui(out.get(), out.get(), i + 1, precision);
+        }
+        work.spend(60);
+        return out.is_finite();
+      }
       if (node.function != Function::kFactorial || variables(e).empty()) return false;
       if (!run(e.child(0), out)) return false;
       acb_add_ui(out.get(), out.get(), 1, precision);

@@ -122,6 +122,8 @@ Id Parser::parse_quantity() {
   const bool minus_before =
       at_char('-') && peek(1).kind == TokenKind::kCommand && peek(1).text == "dollar";
   if (minus_before) advance();
+  if ((at_word("approximately") || at_word("about") || at_word("exactly")) && position_ == 0)
+    advance();
   while (at_command("dollar") || at_currency_word()) {
     currency = true;
     advance();
@@ -140,9 +142,18 @@ Id Parser::parse_quantity() {
   }
   Id value = parse_sum();
   if (minus_before) value = add(NodeKind::kNegate, {value});
-  if (at_char(':')) {
+  if (at_command("dollar")) {  // 10 \$
+    currency = true;
+    advance();
+  }
+  const auto ratio_sign = [&] {
+    return at_char(':') ||
+           ((at_word("to") || (current().kind == TokenKind::kText && current().text == "to")) &&
+            is_value(value));
+  };
+  if (ratio_sign()) {
     std::vector<Id> parts{value};
-    while (at_char(':')) {
+    while (ratio_sign()) {
       advance();
       parts.push_back(parse_sum());
     }
@@ -182,12 +193,13 @@ Id Parser::parse_quantity() {
 /// long or a known abbreviation. A bare letter never is one.
 bool Parser::unit_here() const {
   if (current().kind == TokenKind::kText) {
-    return !at_text_starting("and") && !at_text_starting("or") && !at_text_starting("if") &&
-           !at_text_starting("for");
+    return !at_text_starting("and") && !at_text_starting("to") && !at_text_starting("or") &&
+           !at_text_starting("if") && !at_text_starting("for");
   }
   if (current().kind != TokenKind::kWord) return false;
   const std::string_view word = current().text;
-  if (at_word("and") || at_word("or") || at_word("U") || at_word("union") || is_math_word(word))
+  if (at_word("and") || at_word("or") || at_word("to") || at_word("U") || at_word("union") ||
+      is_math_word(word))
     return false;
   if (!current().space_before)
     return word.size() >= 2 && is_known_unit(word) && previous_is_number();

@@ -228,6 +228,8 @@ Id Parser::parse_number() {
   if (at_char('_')) {  // a number in another base
     const bool digits_only = text.find_first_not_of("0123456789.,") == std::string_view::npos;
     std::string base = parse_subscript();
+    if (base.size() > 2 && base.front() == '(' && base.back() == ')')
+      base = base.substr(1, base.size() - 2);
     int value = 0;
     for (const auto& [word, number] : kNumberWords) {
       if (base == word) value = number;
@@ -657,6 +659,14 @@ Id Parser::parse_braced_argument() {
     advance();
     const Id bottom = parse_sum();
     inside = add(NodeKind::kDivide, {inside, bottom});
+  }
+  if (at_command("choose")) {
+    advance();
+    Node binomial;
+    binomial.kind = NodeKind::kFunction;
+    binomial.function = Function::kBinomial;
+    binomial.children = {inside, parse_sum()};
+    inside = add(std::move(binomial));
   }
   bars_open_ = outer_bars;
   if (at_char('.')) advance();  // \boxed{5.}

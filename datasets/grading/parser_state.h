@@ -135,6 +135,7 @@ class Parser {
     const NodeKind kind = at(id).kind;
     return kind == NodeKind::kBracket || kind == NodeKind::kSet || kind == NodeKind::kUnion;
   }
+  bool is_value(Id id) const { return at(id).kind == NodeKind::kNumber; }
   bool is_positive_integer(Id id) const {
     const Node& node = at(id);
     return node.kind == NodeKind::kNumber && node.decimals < 0 && node.value.is_integer() &&

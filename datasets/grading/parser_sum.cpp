@@ -109,7 +109,7 @@ bool Parser::factor_here() const {
       return true;
     case TokenKind::kWord: {
       if (token.text == "and" || token.text == "or" || token.text == "U" || token.text == "union" ||
-          token.text == "in")
+          token.text == "in" || token.text == "to")
         return false;
       return is_math_word(token.text) || token.text.size() <= 3;
     }
@@ -117,11 +117,11 @@ bool Parser::factor_here() const {
       return false;
     case TokenKind::kCommand: {
       static constexpr std::string_view kNot[] = {
-          "le",         "ge",      "ne",       "in",      "approx",    "equiv",
-          "cup",        "cap",     "setminus", "pm",      "mp",        "rbrace",
-          "rfloor",     "rceil",   "rangle",   "end",     "circ",      "wedge",
-          "vee",        "mid",     "dollar",   "ldots",   "to",        "rightarrow",
-          "Rightarrow", "implies", "overline", "because", "therefore", "over"};
+          "le",        "ge",       "ne",         "in",         "approx",  "equiv",    "cup",
+          "cap",       "setminus", "pm",         "mp",         "rbrace",  "rfloor",   "rceil",
+          "rangle",    "end",      "circ",       "wedge",      "vee",     "mid",      "dollar",
+          "ldots",     "to",       "rightarrow", "Rightarrow", "implies", "overline", "because",
+          "therefore", "over",     "choose"};
       for (const std::string_view name : kNot) {
         if (token.text == name) return false;
       }

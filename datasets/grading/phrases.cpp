@@ -111,7 +111,17 @@ bool parse_words(std::string_view text, Tree& tree) {
       "allrealnumbers",      "allreals",        "allrealx",        "allrealvalues",
       "anyrealnumber",       "everyrealnumber", "allrealnumbersx", "thesetofallrealnumbers",
       "thesetofrealnumbers", "realnumbers",     "thereals",        "xisanyrealnumber"};
+  static constexpr std::string_view kNumbers[] = {
+      "zero",     "one",     "two",     "three",     "four",     "five",     "six",
+      "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
+      "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
   Node node;
+  if (const auto number = std::find(std::begin(kNumbers), std::end(kNumbers), words);
+      number != std::end(kNumbers)) {
+    node.value = Rational(number - std::begin(kNumbers));
+    set_root(tree, std::move(node));
+    return true;
+  }
   if (std::find(std::begin(kNone), std::end(kNone), words) != std::end(kNone)) {
     node.kind = NodeKind::kNoSolution;
   } else if (std::find(std::begin(kAll), std::end(kAll), words) != std::end(kAll)) {

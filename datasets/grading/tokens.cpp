@@ -198,6 +198,9 @@ class Tokeniser {
         ++i;
       } else if (c == '$') {
         i = scan_dollar(in, i);
+      } else if (c == '.' && in.substr(i + 1).starts_with("\\overline")) {
+        push(TokenKind::kNumber, "0.");
+        ++i;
       } else if (is_digit(c) || (c == '.' && i + 1 < in.size() && is_digit(in[i + 1]))) {
         i = scan_number(in, i);
       } else if (is_letter(c)) {
@@ -351,6 +354,14 @@ class Tokeniser {
     }
     while (end < in.size() && is_letter(in[end])) ++end;
     std::string_view name = in.substr(i + 1, end - i - 1);
+    if (name == "not") {
+      std::size_t sign = end;
+      while (sign < in.size() && in[sign] == ' ') ++sign;
+      if (sign < in.size() && in[sign] == '=') {
+        push(TokenKind::kCommand, "ne");
+        return sign + 1;
+      }
+    }
     if (contains(kTextCommands, name)) return scan_text(in, end, nesting);
     if (contains(kSpaceCommands, name)) {
       space_ = true;
@@ -394,6 +405,16 @@ class Tokeniser {
     if (after == std::string_view::npos) return end;
     const std::string_view inner = trim(content);
     const bool short_math = inner.size() == 1 && (is_letter(inner[0]) || is_digit(inner[0]));
+    // 5\text{ m} is a length; \mathbf{v} and 2\mathrm{e} are letters.
+    const bool after_value =
+        !stream_.tokens.empty() &&
+        (stream_.tokens.back().kind == TokenKind::kNumber || stream_.tokens.back().text == "}" ||
+         stream_.tokens.back().text == ")" || stream_.tokens.back().text == "pi" ||
+         stream_.tokens.back().text == "/");
+    const bool unit_letter =
+        inner.size() == 1 && after_value &&
+        std::string_view("mgshlLJNWVKCFA").find(inner[0]) != std::string_view::npos;
+    const bool starts_with_digit = !inner.empty() && is_digit(inner[0]);  // \text{10 cm}
     const bool number =
         !inner.empty() && inner.find_first_not_of("0123456789.,-+/ ") == std::string_view::npos;
     static constexpr std::string_view kNames[] = {
@@ -404,7 +425,10 @@ class Tokeniser {
     if (content.size() > inner.size()) space_ = true;
     if (contains(kNames, inner)) {
       push(TokenKind::kCommand, inner);
-    } else if ((short_math || number || markup) && nesting < 20) {
+    } else if (inner == "infinity" || inner == "Infinity") {
+      push(TokenKind::kCommand, "infty");
+    } else if (((short_math && !unit_letter) || number || markup || starts_with_digit) &&
+               nesting < 20) {
       scan(inner, nesting + 1);
     } else if (!inner.empty()) {
       push(TokenKind::kText, inner);
