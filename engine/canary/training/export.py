@@ -44,7 +44,9 @@ def hugging_face_tensors(model: Canary) -> dict:
         if isinstance(layer.ffn, Experts):
             e = layer.ffn
             out[f"{p}.mlp.gate.weight"] = e.router
-            out[f"{p}.mlp.gate.e_score_correction_bias"] = e.bias
+            # A constant added to all of a layer's biases changes no choice. With none below zero, no
+            # choice hangs on whether an engine gives the experts outside the groups 0 or -infinity.
+            out[f"{p}.mlp.gate.e_score_correction_bias"] = e.bias - e.bias.min()
             for k in range(model.c.experts):
                 ffn(f"{p}.mlp.experts.{k}", e.gate_up[k], e.down[k])
             ffn(f"{p}.mlp.shared_experts", e.shared.gate_up, e.shared.down)

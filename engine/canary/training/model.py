@@ -114,7 +114,7 @@ class Experts(nn.Module):
             group = choice.view(-1, c.groups, c.experts // c.groups).topk(2, -1).values.sum(-1)
             keep = torch.zeros_like(group).scatter_(1, group.topk(c.top_groups, -1).indices, 1.0)
             keep = keep.repeat_interleave(c.experts // c.groups, 1)
-            ids = choice.masked_fill(keep == 0, 0.0).topk(c.top_k, -1).indices  # (tokens, top_k)
+            ids = choice.masked_fill(keep == 0, float("-inf")).topk(c.top_k, -1).indices  # (tokens, top_k)
             flat = ids.flatten()
             order = flat.argsort(stable=True)
             counts = torch.bincount(flat, minlength=c.experts)
