@@ -458,6 +458,8 @@ std::string find_cue(std::string_view text, Cue cue) {
                                              "solutions are",
                                              "answer comes out to be",
                                              "answer to be",
+                                             "correct option is",
+                                             "correct choice is",
                                              "答案是",
                                              "答案为",
                                              "答案："};
@@ -518,6 +520,22 @@ bool states_an_answer(std::string_view text) {
 
 std::optional<std::string> first_number_if_prose(const std::string& answer) {
   if (answer.find_first_of("0123456789") == std::string::npos) return std::nullopt;
+  // "12 (since 3*4 = 12)", "18 dollars in all": the number that it begins with, unless a sum goes
+  // on.
+  std::size_t i = 0;
+  while (i < answer.size() &&
+         (answer[i] == '-' || answer[i] == '$' || answer[i] == '\\' || answer[i] == ' '))
+    ++i;
+  std::size_t end = i;
+  while (end < answer.size() &&
+         (is_digit(answer[end]) || ((answer[end] == ',' || answer[end] == '.') &&
+                                    end + 1 < answer.size() && is_digit(answer[end + 1]))))
+    ++end;
+  if (end > i && end < answer.size() && answer[end] == ' ') {
+    const std::size_t next = answer.find_first_not_of(' ', end);
+    if (next != std::string::npos && (is_letter(answer[next]) || answer[next] == '('))
+      return answer.substr(0, end);
+  }
   if (!looks_like_prose(answer) && answer.size() < 60) return answer;
   const std::string number = last_number(answer);
   return number.empty() ? std::nullopt : std::optional<std::string>(number);
@@ -575,6 +593,10 @@ std::string whole_text(std::string_view text) {
     if (text[i] == ' ' && is_letter(text[i + 1])) ++words;
   }
   if (words > 1) return {};
+  // "We get 3 + 4 = 7" is a sentence, "June 20" and "Evelyn" are answers.
+  std::size_t first_word = 0;
+  while (first_word < text.size() && is_letter(text[first_word])) ++first_word;
+  if (first_word >= 2 && std::count(text.begin(), text.end(), ' ') > 1) return {};
   if (text.find('$') != kNone && text.find('$') > 0) return {};  // a formula within a sentence
   return std::string(text);
 }

@@ -68,7 +68,7 @@ const Case kCases[] = {
     {kBoxed, "", "", Rule::kNone},
     // GSM8K.
     {kStrict, "#### 1,234", "1,234", Rule::kHash},
-    {kStrict, "#### $18 per day", "$18 per day", Rule::kHash},
+    {kStrict, "#### $18 per day", "$18", Rule::kHash},
     {kStrict, "The answer is 18.", "", Rule::kNone},
     {kStrict, "####", "", Rule::kNone},
     {kFlexible, "She has 3 apples and 5 pears, so 8 pieces.", "8", Rule::kLastNumber},
@@ -77,6 +77,11 @@ const Case kCases[] = {
     {kFlexible, "5 - 3", "3", Rule::kLastNumber},
     {kFlexible, "So 1/2.", "1/2", Rule::kLastNumber},
     {kFlexible, "The answer is $18 per day.", "$18 per day", Rule::kAnswerIs},
+    {kFlexible, "#### 12 (since 3*4 = 12)", "12", Rule::kHash},
+    {kFlexible, "Total = **$48**", "$48", Rule::kBold},
+    {kBoxed, "The correct option is **B**.", "B", Rule::kAnswerIs},
+    {kBoxed, "**Final Answer**\n\n\\[ \\boxed{(3, 4)} \\]", "(3, 4)", Rule::kBox},
+    {kBoxed, "We get 3 + 4 = 7", "7", Rule::kLastNumber},
     {kFlexible, "no numbers here", "", Rule::kNone},
 };
 
