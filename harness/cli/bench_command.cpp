@@ -10,6 +10,7 @@
 #include "harness/bench/speed_table.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/console.h"
+#include "harness/cli/engine_options.h"
 #include "harness/clients/engine_client.h"
 
 namespace moebench {
@@ -18,7 +19,6 @@ namespace {
 
 struct BenchArguments {
   EngineOptions engine;
-  std::string weights_type;
   SpeedGrid grid;
   std::string format = "md";
 };
@@ -34,7 +34,6 @@ run on the machine meanwhile.)";
 EngineOptions engine_options(const BenchArguments& arguments) {
   EngineOptions options = arguments.engine;
   const SpeedGrid& grid = arguments.grid;
-  if (!arguments.weights_type.empty()) options.weight_type = arguments.weights_type;
   options.max_batch_sequences = 1;
   options.max_context_tokens = 1;
   for (const std::int64_t batch : grid.batches) {
@@ -87,11 +86,6 @@ void add_bench_command(CLI::App& app, Action& chosen) {
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24))
         ->group(what);
   };
-  sub->add_option("-m,--model", arguments->engine.model,
-                  "canary, a Hugging Face folder, or a .gguf file")
-      ->required()
-      ->option_text("MODEL")
-      ->group(what);
   list("-p,--prompt-tokens", arguments->grid.prompt_tokens, "Prefill of prompts of these lengths",
        "512");
   list("-g,--generate-tokens", arguments->grid.generate_tokens, "Decode of so many tokens", "64");
@@ -113,30 +107,7 @@ void add_bench_command(CLI::App& app, Action& chosen) {
       ->option_text("FORMAT")
       ->group(what);
 
-  const std::string engine = "Engine";
-  sub->add_option("--threads", arguments->engine.threads, "0: one a physical core")
-      ->capture_default_str()
-      ->option_text("N")
-      ->check(CLI::NonNegativeNumber)
-      ->group(engine);
-  sub->add_option("--weights-type", arguments->weights_type,
-                  "Convert the weights at load; default: as stored")
-      ->option_text("TYPE")
-      ->group(engine);
-  sub->add_option("--kv-cache-type", arguments->engine.kv_cache_type, "f16 or f32")
-      ->capture_default_str()
-      ->option_text("TYPE")
-      ->group(engine);
-  sub->add_option("--device", arguments->engine.device, "cpu, reference")
-      ->capture_default_str()
-      ->option_text("NAME")
-      ->group(engine);
-  sub->add_option("--step-tokens", arguments->engine.max_step_tokens,
-                  "Rows of one forward pass at most (prefill is cut into such pieces)")
-      ->capture_default_str()
-      ->option_text("N")
-      ->check(CLI::PositiveNumber)
-      ->group(engine);
+  add_engine_options(*sub, arguments->engine);
 
   sub->callback([arguments, &chosen] { chosen = [arguments] { return bench(*arguments); }; });
 }

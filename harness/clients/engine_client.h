@@ -18,6 +18,10 @@ struct ClientInfo {
   EngineInfo engine;
 };
 
+/// As records and outputs spell it: "eos", "stop", "length", "context", "cancelled", "failed".
+/// Precondition: the request has finished.
+std::string finish_name(FinishReason reason);
+
 /// Anything that turns requests into tokens: the built-in engine in this process, in a child
 /// process, a server behind HTTP, or nothing at all (null). The runner knows no more than this.
 ///

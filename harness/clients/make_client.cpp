@@ -1,5 +1,6 @@
 #include <charconv>
 
+#include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "harness/clients/engine_client.h"
 #include "harness/clients/in_process_client.h"
@@ -35,6 +36,26 @@ std::unique_ptr<EngineClient> make_client(const EngineOptions& options) {
         parse_answer_time(std::string_view(options.model).substr(kNullPrefix.size())));
   }
   return std::make_unique<InProcessClient>(options);
+}
+
+std::string finish_name(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kEos:
+      return "eos";
+    case FinishReason::kStopString:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kContext:
+      return "context";
+    case FinishReason::kCancelled:
+      return "cancelled";
+    case FinishReason::kFailed:
+      return "failed";
+    case FinishReason::kNone:
+      break;
+  }
+  MOEBENCH_CHECK(false);
 }
 
 }  // namespace moebench

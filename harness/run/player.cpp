@@ -50,26 +50,6 @@ std::uint64_t question_seed(std::uint64_t run_seed, const std::string& task,
   return std::stoull(hex.substr(0, 16), nullptr, 16);
 }
 
-std::string finish_name(FinishReason reason) {
-  switch (reason) {
-    case FinishReason::kEos:
-      return "eos";
-    case FinishReason::kStopString:
-      return "stop";
-    case FinishReason::kLength:
-      return "length";
-    case FinishReason::kContext:
-      return "context";
-    case FinishReason::kCancelled:
-      return "cancelled";
-    case FinishReason::kFailed:
-      return "failed";
-    case FinishReason::kNone:
-      break;
-  }
-  MOEBENCH_CHECK(false);
-}
-
 // What is known of a request that has not ended.
 struct Flight {
   Attempt attempt;
