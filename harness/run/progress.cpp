@@ -62,8 +62,8 @@ std::string progress_text(const ProgressState& state) {
                                                  static_cast<double>(state.done));
   }
   if (state.elapsed_seconds > 0 && state.output_tokens > 0) {
-    text += ", " + format("%.0f tok/s",
-                          static_cast<double>(state.output_tokens) / state.elapsed_seconds);
+    text += ", " +
+            format("%.0f tok/s", static_cast<double>(state.output_tokens) / state.elapsed_seconds);
   }
   if (state.done_now > 0 && state.done < state.total) {
     const double a_question = state.elapsed_seconds / static_cast<double>(state.done_now);

@@ -31,8 +31,7 @@ TEST(ProgressText, TellsAccuracySpeedAndTimeLeft) {
   state.correct = 61;
   state.elapsed_seconds = 50;
   state.output_tokens = 5000;
-  EXPECT_EQ(progress_text(state),
-            "gsm8k-mini 100/400, 61.0 % correct, 100 tok/s, 2 min 30 s left");
+  EXPECT_EQ(progress_text(state), "gsm8k-mini 100/400, 61.0 % correct, 100 tok/s, 2 min 30 s left");
 }
 
 TEST(ProgressText, EstimatesFromThisStretchAloneAfterAResume) {
