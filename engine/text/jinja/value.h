@@ -142,7 +142,7 @@ class Budget {
   void charge_text(std::size_t bytes) { charge(bytes / 64 + 1); }
 
  private:
-  static constexpr std::size_t kMaxUnits = 4'000'000;
+  static constexpr std::size_t kMaxUnits = 1'000'000;
   std::size_t spent_ = 0;
 };
 
