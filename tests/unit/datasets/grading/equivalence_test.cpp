@@ -142,7 +142,7 @@ TEST(EquivalenceTest, HostileAnswersStayWithinTheBudget) {
                                  "\\text{",
                                  "\xff\xfe\x80"};
   for (const std::string& answer : hostile) {
-    for (const char* const gold : {std::string("5"), std::string("x^2+1"),
+    for (const std::string& gold : {std::string("5"), std::string("x^2+1"),
                                    std::string("\\{1,2,3\\}"), std::string("[0,1)"), answer}) {
       const auto begin = std::chrono::steady_clock::now();
       const Equivalence result = compare_answers(gold, answer);
