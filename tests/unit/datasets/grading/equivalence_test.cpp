@@ -143,7 +143,7 @@ TEST(EquivalenceTest, HostileAnswersStayWithinTheBudget) {
                                  "\xff\xfe\x80"};
   for (const std::string& answer : hostile) {
     for (const std::string& gold : {std::string("5"), std::string("x^2+1"),
-                                   std::string("\\{1,2,3\\}"), std::string("[0,1)"), answer}) {
+                                    std::string("\\{1,2,3\\}"), std::string("[0,1)"), answer}) {
       const auto begin = std::chrono::steady_clock::now();
       const Equivalence result = compare_answers(gold, answer);
       const std::chrono::duration<double, std::milli> took =
