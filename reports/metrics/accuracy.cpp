@@ -9,19 +9,6 @@
 namespace moebench {
 namespace {
 
-void count_verdict(VerdictCounts& counts, const SampleRecord& sample) {
-  if (sample.verdict == verdicts::kCorrect)
-    ++counts.correct;
-  else if (sample.verdict == verdicts::kWrong)
-    ++counts.wrong;
-  else if (sample.verdict == verdicts::kUnparsed)
-    ++counts.unparsed;
-  else if (sample.verdict == verdicts::kTruncated)
-    ++counts.truncated;
-  else
-    ++counts.failed;
-}
-
 AccuracyGroup summarize(std::span<const QuestionAttempts* const> questions) {
   AccuracyGroup group;
   std::vector<QuestionCount> question_counts;

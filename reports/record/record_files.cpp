@@ -204,20 +204,23 @@ std::vector<StepKindSummary> summarize_steps(std::span<const StepSample> steps) 
   return kinds;
 }
 
+void count_verdict(VerdictCounts& counts, const SampleRecord& sample) {
+  if (sample.verdict == verdicts::kCorrect)
+    ++counts.correct;
+  else if (sample.verdict == verdicts::kWrong)
+    ++counts.wrong;
+  else if (sample.verdict == verdicts::kUnparsed)
+    ++counts.unparsed;
+  else if (sample.verdict == verdicts::kTruncated)
+    ++counts.truncated;
+  else
+    ++counts.failed;
+}
+
 VerdictCounts count_verdicts(std::span<const SampleRecord> samples, std::string_view task) {
   VerdictCounts counts;
   for (const SampleRecord& sample : samples) {
-    if (sample.task != task) continue;
-    if (sample.verdict == verdicts::kCorrect)
-      ++counts.correct;
-    else if (sample.verdict == verdicts::kWrong)
-      ++counts.wrong;
-    else if (sample.verdict == verdicts::kUnparsed)
-      ++counts.unparsed;
-    else if (sample.verdict == verdicts::kTruncated)
-      ++counts.truncated;
-    else
-      ++counts.failed;
+    if (sample.task == task) count_verdict(counts, sample);
   }
   return counts;
 }

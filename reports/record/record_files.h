@@ -84,6 +84,9 @@ class JsonLinesWriter {
 /// The step log by kind ("prefill", "decode", "mixed"; only those that occur, in this order).
 std::vector<StepKindSummary> summarize_steps(std::span<const StepSample> steps);
 
+/// Counts one sample's verdict.
+void count_verdict(VerdictCounts& counts, const SampleRecord& sample);
+
 /// Counts the verdicts of one task's samples.
 VerdictCounts count_verdicts(std::span<const SampleRecord> samples, std::string_view task);
 
