@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cublas_v2.h>
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/tensor/tensor.h"
+
+namespace moebench::cuda {
+
+/// Device memory that an op needs for its own duration. One stream runs everything in order, so
+/// each op takes it from the start again; it grows (and waits for the device) when an op needs more
+/// than any before.
+class Scratch {
+ public:
+  explicit Scratch(cudaStream_t stream) : stream_(stream) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  ~Scratch();
+
+  /// `bytes`, 256-byte aligned, uninitialised. The memory of the call before is void: ask once an
+  /// op, for all that it needs. Throws Error(kDevice) when there is too little memory.
+  std::byte* take(std::size_t bytes);
+  std::size_t size_bytes() const noexcept { return size_bytes_; }
+
+ private:
+  cudaStream_t stream_;
+  std::byte* data_ = nullptr;
+  std::size_t size_bytes_ = 0;
+};
+
+/// What every kernel's host function gets: the one in-order stream and what the device is.
+struct DeviceContext {
+  cudaStream_t stream;
+  cublasHandle_t blas;     ///< bound to `stream`, with its workspace set
+  int compute_capability;  ///< 80, 90, ...
+  int n_multiprocessors;
+  std::size_t max_shared_bytes;  ///< a block's dynamic shared memory after opting in
+  Scratch* scratch;
+};
+
+/// A weight matrix in device memory. Rows are packed by kernels/packing.h, each on its own, and
+/// start at multiples of 16 bytes.
+struct DeviceMatrix {
+  const std::byte* data = nullptr;  // (n) rows of row_bytes
+  DType dtype = DType::kF32;        ///< the stored type; packing.h says what a packed row holds
+  std::int64_t n = 0, k = 0;
+  std::int64_t row_bytes = 0;
+
+  const std::byte* row(std::int64_t i) const { return data + i * row_bytes; }
+};
+
+/// All experts of a layer, stacked along their rows. Gate and up may differ in type.
+struct DeviceExperts {
+  std::int64_t n_experts = 0, width = 0, hidden = 0;
+  DeviceMatrix gate, up;  // (n_experts * width, hidden)
+  DeviceMatrix down;      // (n_experts * hidden, width)
+};
+
+}  // namespace moebench::cuda
