@@ -45,14 +45,15 @@ struct DeviceContext {
 /// start at multiples of 16 bytes.
 struct DeviceMatrix {
   const std::byte* data = nullptr;  // (n) rows of row_bytes
-  DType dtype = DType::kF32;        ///< the stored type; packing.h says what a packed row holds
+  DType dtype = DType::kF32;        ///< packed_dtype: packing.h says what a row holds
   std::int64_t n = 0, k = 0;
   std::int64_t row_bytes = 0;
 
   const std::byte* row(std::int64_t i) const { return data + i * row_bytes; }
 };
 
-/// All experts of a layer, stacked along their rows. Gate and up may differ in type.
+/// All experts of a layer, stacked along their rows. Gate and up have one type, all experts too
+/// (kF16 where their packed types differ).
 struct DeviceExperts {
   std::int64_t n_experts = 0, width = 0, hidden = 0;
   DeviceMatrix gate, up;  // (n_experts * width, hidden)
