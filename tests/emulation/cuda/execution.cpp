@@ -234,24 +234,20 @@ Exchange& open_exchange(unsigned mask, const Where& where) {
   if ((mask & own) == 0) fail("it is not in the mask of its own collective " + describe(where));
   const unsigned wanted = mask & present_lanes(thread.warp);
   Warp& warp = block.warps[thread.warp];
-  Exchange* exchange = nullptr;
-  for (Exchange* open : warp.open)
-    if ((open->mask & own) != 0) exchange = open;
-  if (exchange == nullptr) {
-    for (Exchange* open : warp.open)
-      if ((open->mask & wanted) != 0)
-        fail("the collective " + describe(where) + " shares lanes with the open one at " +
-             describe(open->where));
-    exchange = &take_exchange();
-    exchange->mask = wanted;
-    exchange->arrived = 0;
-    exchange->where = where;
-    warp.open.push_back(exchange);
-  } else if (exchange->mask != wanted || exchange->where.line() != where.line()) {
-    fail("it joins the collective " + describe(where) + " while others of its mask are at " +
-         describe(exchange->where));
+  // Lanes may be ahead at a wider collective while others still are in a narrower one.
+  for (Exchange* open : warp.open) {
+    if (open->mask != wanted || (open->arrived & own) != 0) continue;
+    if (open->where.line() != where.line())
+      fail("it joins the collective " + describe(where) + " while others of its mask are at " +
+           describe(open->where));
+    return *open;
   }
-  return *exchange;
+  Exchange& exchange = take_exchange();
+  exchange.mask = wanted;
+  exchange.arrived = 0;
+  exchange.where = where;
+  warp.open.push_back(&exchange);
+  return exchange;
 }
 
 /// Waits until all lanes of the mask are here. The last calls `finish` before the others go on.
