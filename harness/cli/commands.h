@@ -18,6 +18,7 @@ using Action = std::function<ExitCode()>;
 void add_run_command(CLI::App& app, Action& chosen);
 void add_report_command(CLI::App& app, Action& chosen);
 void add_bench_command(CLI::App& app, Action& chosen);
+void add_check_command(CLI::App& app, Action& chosen);
 void add_model_command(CLI::App& app, Action& chosen);
 void add_score_command(CLI::App& app, Action& chosen);
 void add_data_command(CLI::App& app, Action& chosen);

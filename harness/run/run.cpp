@@ -30,18 +30,6 @@ using std::filesystem::path;
 // How stale the counts in run.json may be while the run goes on; samples.jsonl is never stale.
 constexpr std::chrono::seconds kRecordEvery{10};
 
-EngineOptions engine_options(const RunSettings& settings) {
-  EngineOptions options;
-  options.model = settings.model;
-  options.device = settings.device;
-  options.threads = settings.threads;
-  options.weight_type = settings.weights_type;
-  options.kv_cache_type = settings.kv_cache_type;
-  options.max_batch_sequences = settings.batch_size;
-  options.max_context_tokens = settings.context_tokens;
-  return options;
-}
-
 // One stretch of play: keeps the record in step with what the player tells.
 class Segment {
  public:

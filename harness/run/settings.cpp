@@ -140,6 +140,18 @@ RunSettings parse_run_settings(const Settings& typed) {
   return settings;
 }
 
+EngineOptions engine_options(const RunSettings& settings) {
+  EngineOptions options;
+  options.model = settings.model;
+  options.device = settings.device;
+  options.threads = settings.threads;
+  options.weight_type = settings.weights_type;
+  options.kv_cache_type = settings.kv_cache_type;
+  options.max_batch_sequences = settings.batch_size;
+  options.max_context_tokens = settings.context_tokens;
+  return options;
+}
+
 Settings resume_settings(const Settings& recorded, const Settings& typed) {
   Settings merged = recorded;
   for (const auto& [name, text] : typed) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/engine.h"
 #include "reports/record/run_record.h"
 
 namespace moebench {
@@ -46,6 +47,9 @@ const std::vector<std::string>& run_setting_names();
 /// Throws Error(kUsage) that names the option and the value when one is unknown, malformed or out
 /// of its range.
 RunSettings parse_run_settings(const Settings& typed);
+
+/// What of the settings the engine is loaded with.
+EngineOptions engine_options(const RunSettings& settings);
 
 /// The settings of a run that is continued: the recorded ones. `typed` may repeat them. Throws
 /// Error(kUsage) that names both values when one differs (`data` apart: the data itself is
