@@ -83,7 +83,9 @@ void add_check_command(CLI::App& app, Action& chosen) {
   CLI::App* determinism = sub->add_subcommand(
       "determinism", "Ask for a run's answers again, at other batch sizes, and compare the bytes");
   determinism->footer(kFooter);
-  determinism->add_option("RUN", arguments->directory, "The run's folder")->required();
+  determinism->add_option("RUN", arguments->directory, "The folder of a complete or partial run")
+      ->option_text("DIR")
+      ->required();
   determinism
       ->add_option("--answers", arguments->settings.answers,
                    "How many of its answers, evenly spread (default: 16)")

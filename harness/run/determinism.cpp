@@ -49,7 +49,7 @@ Pass make_pass(const RunSettings& settings, std::int64_t batch, std::size_t inde
   constexpr std::int64_t kChunks[] = {512, 64, 32, 200};
   Pass pass{engine_options(settings), ""};
   pass.options.max_batch_sequences = batch;
-  pass.options.threads = index % 2 == 0 ? 1 : settings.threads;
+  pass.options.threads = index % 2 == 1 ? 1 : settings.threads;  // the first as recorded
   // A step has to hold one row of each sequence.
   pass.options.max_step_tokens = std::max(kChunks[index % std::size(kChunks)], batch);
   pass.options.prefix_cache = index % 2 == 1;
