@@ -1,0 +1,9 @@
+#include "engine/backends/cuda/kernels/matmul_kernels.cuh"
+
+namespace moebench::cuda {
+
+void run_product_q6_k(const Product& p, const ProductShape& shape, cudaStream_t stream) {
+  run_product_in<Q6_KFormat>(p, shape, stream);
+}
+
+}  // namespace moebench::cuda
