@@ -386,4 +386,23 @@ void tile_product(const float* a, const float* b, float* product, const Where& w
   leave(e);
 }
 
+void mma_product(const float* a, const float* b, float* product, const Where& where) {
+  Exchange& e = open_exchange(~0u, where);
+  const unsigned g = self->lane / 4, t = self->lane % 4;
+  for (unsigned i = 0; i < 8; ++i) e.a[g + i / 2 % 2 * 8][2 * t + i / 4 * 8 + i % 2] = a[i];
+  for (unsigned i = 0; i < 4; ++i) e.b[2 * t + i / 2 * 8 + i % 2][g] = b[i];
+  arrive(e, where, [](Exchange& all) {
+    if (all.mask != ~0u) fail("a tile product needs all 32 lanes of its warp");
+    for (int i = 0; i < kTileSide; ++i) {
+      double sums[8] = {};
+      for (int k = 0; k < kTileSide; ++k)
+        for (int j = 0; j < 8; ++j)
+          sums[j] += static_cast<double>(all.a[i][k]) * static_cast<double>(all.b[k][j]);
+      for (int j = 0; j < 8; ++j) all.product[i][j] = static_cast<float>(sums[j]);
+    }
+  });
+  for (unsigned i = 0; i < 4; ++i) product[i] = e.product[g + i / 2 * 8][2 * t + i % 2];
+  leave(e);
+}
+
 }  // namespace cuda_emulation

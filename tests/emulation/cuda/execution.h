@@ -69,6 +69,9 @@ unsigned gather_bits(unsigned mask, std::uint64_t bits, std::uint64_t* values, c
 /// One wmma product: lane l brings and gets the elements 8 l .. 8 l + 7 of 16 x 16 row-major tiles.
 inline constexpr int kTileSide = 16, kTileShare = 8;
 void tile_product(const float* a, const float* b, float* product, const Where& where);
+/// One mma.m16n8k16: what lane 4 g + t brings and gets is laid out as the PTX ISA says, register by
+/// register (a: 8 values, b: 4, product: 4). Sums in double, rounded once.
+void mma_product(const float* a, const float* b, float* product, const Where& where);
 
 // --- Checks of memory accesses (access_checks.cpp), in builds whose kernels are compiled with
 // -fsanitize=thread: its calls are answered here instead of by libtsan.

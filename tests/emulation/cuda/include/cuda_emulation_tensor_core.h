@@ -18,60 +18,31 @@ inline float half_of(std::uint32_t pair, unsigned i, bool brain) {
   return brain ? moebench::bf16_to_f32(bits) : moebench::f16_to_f32(bits);
 }
 
-struct TileOperands {
-  const std::uint32_t* a;
-  const std::uint32_t* b;
-  bool brain;
-};
-
-/// c (16, 8) += a (16, 16) b (16, 8): products are exact in F32, a sum of sixteen is rounded once
-/// (in F64), then added to c.
+/// c (16, 8) += a (16, 16) b (16, 8).
 inline void mma_m16n8k16(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0,
                          std::uint32_t b1, bool brain, const Where& where = Where::current()) {
-  const std::uint32_t b[2] = {b0, b1};
-  const TileOperands operands{a, b, brain};
-  const auto bring = [](Exchange& e, const void* part) {
-    const auto& o = *static_cast<const TileOperands*>(part);
-    const unsigned lane = static_cast<unsigned>(lane_number()), g = lane / 4, t = lane % 4;
-    for (unsigned i = 0; i < 4; ++i)
-      for (unsigned j = 0; j < 2; ++j)
-        e.a[(g + i % 2 * 8) * 16 + 2 * t + i / 2 * 8 + j] = half_of(o.a[i], j, o.brain);
-    for (unsigned i = 0; i < 2; ++i)
-      for (unsigned j = 0; j < 2; ++j)
-        e.b[g * 16 + 2 * t + i * 8 + j] = half_of(o.b[i], j, o.brain);
-  };
-  const auto finish = [](Exchange& e) {
-    for (unsigned row = 0; row < 16; ++row)
-      for (unsigned column = 0; column < 8; ++column) {
-        double sum = 0.0;
-        for (unsigned k = 0; k < 16; ++k)
-          sum += static_cast<double>(e.a[row * 16 + k]) * static_cast<double>(e.b[column * 16 + k]);
-        e.product[row * 8 + column] = static_cast<float>(sum);
-      }
-  };
-  Exchange& e = join(0xffffffffu, where, bring, &operands, finish, false);
-  const unsigned lane = static_cast<unsigned>(lane_number()), g = lane / 4, t = lane % 4;
-  for (unsigned i = 0; i < 4; ++i) c[i] += e.product[(g + i / 2 * 8) * 8 + 2 * t + i % 2];
-  leave(e);
+  float left[8], right[4], product[4];
+  for (unsigned i = 0; i < 8; ++i) left[i] = half_of(a[i / 2], i % 2, brain);
+  for (unsigned i = 0; i < 4; ++i) right[i] = half_of(i < 2 ? b0 : b1, i % 2, brain);
+  mma_product(left, right, product, where);
+  for (unsigned i = 0; i < 4; ++i) c[i] += product[i];
 }
 
 /// Four 8x8 matrices of 16-bit values; lane 8 i + r brings the address of row r of matrix i.
 inline void ldmatrix_x4(std::uint32_t (&to)[4], const void* row, bool transposed,
                         const Where& where = Where::current()) {
-  const auto bring = [](Exchange& e, const void* part) {
-    e.values[lane_number()] = reinterpret_cast<std::uintptr_t>(part);
-  };
-  Exchange& e = join(0xffffffffu, where, bring, row, nullptr, false);
-  const unsigned lane = static_cast<unsigned>(lane_number()), g = lane / 4, t = lane % 4;
+  std::uint64_t rows[kWarpLanes];
+  gather_bits(~0u, reinterpret_cast<std::uintptr_t>(row), rows, where);
+  const auto lane = static_cast<unsigned>(lane_number());
+  const unsigned g = lane / 4, t = lane % 4;
   for (unsigned i = 0; i < 4; ++i) {
     std::uint16_t pair[2];
     for (unsigned j = 0; j < 2; ++j) {
       const unsigned r = transposed ? 2 * t + j : g, column = transposed ? g : 2 * t + j;
-      pair[j] = reinterpret_cast<const std::uint16_t*>(e.values[8 * i + r])[column];
+      pair[j] = reinterpret_cast<const std::uint16_t*>(rows[8 * i + r])[column];
     }
     to[i] = pair[0] | static_cast<std::uint32_t>(pair[1]) << 16;
   }
-  leave(e);
 }
 
 /// cp.async: what a thread has under way arrives when it waits and no sooner; until then the
@@ -87,7 +58,7 @@ struct AsyncCopies {
 };
 inline AsyncCopies& async_copies() {
   static std::vector<AsyncCopies> of_thread(kMaxBlockThreads);
-  return of_thread[self->linear];
+  return of_thread[thread_index().x];
 }
 inline void copy_async_16(void* to, const void* from) {
   AsyncCopies& copies = async_copies();
