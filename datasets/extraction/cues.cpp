@@ -2,214 +2,47 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+
+#include "datasets/extraction/text_search.h"
 
 namespace moebench {
-namespace {
 
-constexpr std::size_t kNone = std::string_view::npos;
+using namespace text_search;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-bool equals_ignoring_case(std::string_view text, std::string_view lower) {
-  if (text.size() < lower.size()) return false;
-  for (std::size_t i = 0; i < lower.size(); ++i) {
-    if (to_lower(text[i]) != lower[i]) return false;
-  }
-  return true;
-}
-
-/// The last position of `lower` in the text, in any case; kNone if there is none.
-std::size_t rfind_ignoring_case(std::string_view text, std::string_view lower,
-                                std::size_t before = kNone) {
-  if (text.size() < lower.size()) return kNone;
-  std::size_t at = std::min(text.size() - lower.size() + 1, before);
-  while (at > 0) {
-    --at;
-    if (to_lower(text[at]) == lower[0] && equals_ignoring_case(text.substr(at), lower)) return at;
-  }
-  return kNone;
-}
-
-std::size_t find_ignoring_case(std::string_view text, std::string_view lower,
-                               std::size_t from = 0) {
-  for (std::size_t at = from; at + lower.size() <= text.size(); ++at) {
-    if (to_lower(text[at]) == lower[0] && equals_ignoring_case(text.substr(at), lower)) return at;
-  }
-  return kNone;
-}
-
-/// Behind the brace that closes the one at `open`; kNone if it stays open.
-std::size_t closing_brace(std::string_view text, std::size_t open) {
-  int depth = 0;
-  for (std::size_t j = open; j < text.size(); ++j) {
-    if (text[j] == '\\') {
-      ++j;
-    } else if (text[j] == '{') {
-      ++depth;
-    } else if (text[j] == '}' && --depth == 0) {
-      return j + 1;
-    }
-  }
-  return kNone;
-}
-
-std::string_view trim_space(std::string_view text) {
-  const auto begin = text.find_first_not_of(" \t\r\n");
-  if (begin == kNone) return {};
-  return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
-
-}  // namespace
-
-std::size_t rfind_fast(std::string_view text, std::string_view needle) {
-  // string_view::rfind compares at every position; most texts hold few of the needle's first byte.
-  std::size_t size = text.size();
-  while (const void* at = memrchr(text.data(), needle[0], size)) {
-    const std::size_t position =
-        static_cast<std::size_t>(static_cast<const char*>(at) - text.data());
-    if (text.substr(position).starts_with(needle)) return position;
-    size = position;
-  }
-  return kNone;
-}
-
-bool after_thinking(std::string_view& output) {
-  struct Tags {
-    std::string_view open, close;
-  };
-  static constexpr Tags kTags[] = {{"<think>", "</think>"},
-                                   {"<thinking>", "</thinking>"},
-                                   {"<thought>", "</thought>"},
-                                   {"<reasoning>", "</reasoning>"},
-                                   {"<|begin_of_thought|>", "<|end_of_thought|>"},
-                                   {"◁think▷", "◁/think▷"},
-                                   {"[THINK]", "[/THINK]"}};
-  for (const Tags& tags : kTags) {
-    const std::size_t close = rfind_fast(output, tags.close);
-    const std::size_t open = rfind_fast(output, tags.open);
-    if (open != kNone && (close == kNone || close < open)) return false;
-    if (close != kNone) output.remove_prefix(close + tags.close.size());
-  }
-  return true;
-}
-
-std::vector<Box> find_boxes(std::string_view text) {
-  std::vector<Box> boxes;
-  int unclosed = 0;
-  for (std::size_t at = text.find('\\'); at != kNone; at = text.find('\\', at + 1)) {
-    const std::string_view rest = text.substr(at);
-    std::size_t i = 0;
-    if (rest.starts_with("\\boxed"))
-      i = 6;
-    else if (rest.starts_with("\\fbox"))
-      i = 5;
-    else
-      continue;
-    if (i < rest.size() && is_letter(rest[i])) continue;
-    while (i < rest.size() && (rest[i] == ' ' || rest[i] == '\n')) ++i;
-    if (i >= rest.size()) break;
-    if (rest[i] == '{') {
-      const std::size_t end = closing_brace(rest, i);
-      if (end == kNone) {            // cut off inside; one within it may still be whole
-        if (++unclosed > 32) break;  // hostile: keep the search linear
-        continue;
-      }
-      std::string_view content = trim_space(rest.substr(i + 1, end - i - 2));
-      if (!content.empty()) {
-        // \boxed{\text{The answer is } \boxed{5}}: the inner one.
-        const std::vector<Box> inner = content.find("\\boxed") != kNone && content.size() < 2000
-                                           ? find_boxes(content)
-                                           : std::vector<Box>{};
-        if (inner.size() == 1 && content.starts_with("\\boxed") && inner[0].end == content.size())
-          content = inner[0].content;
-        boxes.push_back({at, at + end, content});
-      }
-      at += end - 1;
-    } else if (rest[5] == ' ' || rest[6] == ' ') {  // \boxed 5
-      if (rest[i] != '$' && rest[i] != '\\') boxes.push_back({at, at + i + 1, rest.substr(i, 1)});
-    }
-  }
-  return boxes;
-}
-
-BoxGroup last_group(std::string_view text, const std::vector<Box>& boxes) {
-  BoxGroup group;
-  std::size_t first = boxes.size() - 1;
-  const auto joins = [](std::string_view between) {
-    // Only joiners, spacing, delimiters, and a name with an equals sign: "and $x = ".
-    if (between.size() > 60) return false;
-    std::string words;
-    std::string word;
-    bool joined = false;
-    for (std::size_t i = 0; i <= between.size(); ++i) {
-      const char c = i < between.size() ? between[i] : ' ';
-      if (is_letter(c)) {
-        word += to_lower(c);
-        continue;
-      }
-      if (!word.empty()) {
-        const bool command = word == "text" || word == "quad" || word == "qquad" ||
-                             word == "mbox" || word == "textbf" || word == "textrm";
-        if (word == "and" || word == "or" || word == "also")
-          joined = true;
-        else if (!command && word.size() > 1)
-          return false;
-        word.clear();
-      }
-      if (c == ',' || c == ';' || c == '&')
-        joined = true;
-      else if (std::string_view(" \n\t$\\{}()[]=_~0123456789").find(c) == kNone)
-        return false;
-    }
-    return joined;
-  };
-  constexpr std::size_t kMaxJoined = 64;
-  while (first > 0 && boxes.size() - first < kMaxJoined &&
-         joins(text.substr(boxes[first - 1].end, boxes[first].begin - boxes[first - 1].end)))
-    --first;
-  group.end = boxes.back().end;
-  for (std::size_t i = first; i < boxes.size(); ++i) {
-    bool repeated = false;
-    for (std::size_t j = first; j < i; ++j)
-      repeated = repeated || boxes[j].content == boxes[i].content;
-    if (repeated) continue;
-    if (!group.answer.empty()) group.answer += ", ";
-    group.answer += boxes[i].content;
-    group.parts.emplace_back(boxes[i].content);
-  }
-  return group;
-}
-
-bool is_retracted(std::string_view after) {
-  after = after.substr(0, 4000);
-  static constexpr std::string_view kPhrases[] = {"that is wrong",
-                                                  "that's wrong",
-                                                  "this is wrong",
-                                                  "that is incorrect",
-                                                  "that's incorrect",
-                                                  "this is incorrect",
-                                                  "i made a mistake",
-                                                  "i made an error",
-                                                  "that was wrong",
-                                                  "that was a mistake",
-                                                  "that was incorrect",
-                                                  "is not correct",
-                                                  "isn't right",
-                                                  "that's not right",
-                                                  "that is not right",
-                                                  "isn't correct",
-                                                  "not correct",
-                                                  "let me redo",
+Retraction retraction(std::string_view after) {
+  // Nearby only: what is said pages later is about something else.
+  after = after.substr(0, 600);
+  static constexpr std::string_view kTakenBack[] = {"that is wrong",
+                                                    "that's wrong",
+                                                    "this is wrong",
+                                                    "that is incorrect",
+                                                    "that's incorrect",
+                                                    "this is incorrect",
+                                                    "i made a mistake",
+                                                    "i made an error",
+                                                    "that was wrong",
+                                                    "that was a mistake",
+                                                    "that was incorrect",
+                                                    "is not correct",
+                                                    "isn't right",
+                                                    "that's not right",
+                                                    "that is not right",
+                                                    "isn't correct",
+                                                    "not correct",
+                                                    "correction:",
+                                                    "scratch that",
+                                                    "is wrong",
+                                                    "was wrong",
+                                                    "i was wrong",
+                                                    "actually, no",
+                                                    "actually no",
+                                                    "oops",
+                                                    "i misread",
+                                                    "i miscalculated",
+                                                    "this is a mistake"};
+  static constexpr std::string_view kDoubted[] = {"let me redo",
                                                   "let me recompute",
                                                   "let me recalculate",
-                                                  "correction:",
-                                                  "scratch that",
-                                                  "is wrong",
-                                                  "was wrong",
-                                                  "i was wrong",
                                                   "let me re-check",
                                                   "let me recheck",
                                                   "let me try again",
@@ -221,29 +54,25 @@ bool is_retracted(std::string_view after) {
                                                   "wait.",
                                                   "wait -",
                                                   "wait!",
-                                                  "actually, no",
-                                                  "actually no",
-                                                  "oops",
-                                                  "on second thought",
-                                                  "i misread",
-                                                  "i miscalculated",
-                                                  "this is a mistake"};
-  for (const std::string_view phrase : kPhrases) {
-    const std::size_t at = find_ignoring_case(after, phrase);
-    if (at == kNone) continue;
-    if (at > 0 && is_letter(after[at - 1])) continue;
-    // "Checking whether this is wrong: it holds, so \boxed{5} is right" keeps the answer.
-    const std::string_view rest = after.substr(at);
-    static constexpr std::string_view kKept[] = {"is correct",  "is right",      "was right",
-                                                 "was correct", "still holds",   "it holds",
-                                                 "checks out",  "answer stands", "confirms"};
-    for (const std::string_view kept : kKept) {
-      const std::size_t kept_at = find_ignoring_case(rest, kept);
-      if (kept_at != kNone && kept_at > 0) return false;
+                                                  "on second thought"};
+  // "Checking whether this is wrong: it holds, so the answer is right" keeps the answer.
+  static constexpr std::string_view kKept[] = {"is correct",  "is right",      "was right",
+                                               "was correct", "still holds",   "it holds",
+                                               "checks out",  "answer stands", "confirms"};
+  const auto says = [&](const auto& phrases) {
+    for (const std::string_view phrase : phrases) {
+      const std::size_t at = find_ignoring_case(after, phrase);
+      if (at == kNone || (at > 0 && is_letter(after[at - 1]))) continue;
+      const std::string_view rest = after.substr(at);
+      return std::none_of(std::begin(kKept), std::end(kKept), [&](std::string_view kept) {
+        const std::size_t kept_at = find_ignoring_case(rest, kept);
+        return kept_at != kNone && kept_at > 0;
+      });
     }
-    return true;
-  }
-  return false;
+    return false;
+  };
+  if (says(kTakenBack)) return Retraction::kTakenBack;
+  return says(kDoubted) ? Retraction::kDoubted : Retraction::kNone;
 }
 
 std::string_view trim_answer(std::string_view text) {
@@ -295,6 +124,15 @@ bool looks_like_prose(std::string_view text) {
 }
 
 namespace {
+
+/// Where " for n = 3" begins behind an answer: it says for which case, not what.
+std::size_t condition_at(std::string_view text) {
+  const std::size_t at = text.find(" for ");
+  if (at == kNone || at == 0 || at + 7 > text.size()) return kNone;
+  const std::string_view rest = text.substr(at + 5);
+  const std::size_t sign = rest.find('=');
+  return is_letter(rest[0]) && sign != kNone && sign <= 2 ? at : kNone;
+}
 
 /// A formula at the start of the text, with others joined to it by "and", "or", commas; else what
 /// runs to the end of the sentence, without an explanation.
@@ -417,7 +255,15 @@ std::string answer_at(std::string_view text) {
     const std::size_t at_prose = find_ignoring_case(answer_text, prose);
     if (at_prose != kNone && at_prose > 0) answer_text = answer_text.substr(0, at_prose);
   }
-  return std::string(trim_answer(answer_text));
+  if (const std::size_t condition = condition_at(answer_text); condition != kNone)
+    answer_text = answer_text.substr(0, condition);
+  answer_text = trim_answer(answer_text);
+  for (const char mark : {'*', '_'}) {  // The answer is *7*: the first star went before
+    if (answer_text.size() > 1 && answer_text.back() == mark &&
+        answer_text.find(mark) == answer_text.size() - 1)
+      answer_text.remove_suffix(1);
+  }
+  return std::string(answer_text);
 }
 
 bool can_be_answer(std::string_view answer) {
@@ -495,7 +341,7 @@ std::string find_cue(std::string_view text, Cue cue) {
       std::string_view after = text.substr(best + length);
       if (const std::size_t tag = after.find("</answer>"); tag != kNone)
         after = after.substr(0, tag);
-      if (is_retracted(after)) continue;
+      if (retraction(after) != Retraction::kNone) continue;
       std::string answer = answer_at(after);
       if (can_be_answer(answer)) return answer;
     }
@@ -539,18 +385,6 @@ std::optional<std::string> first_number_if_prose(const std::string& answer) {
   if (!looks_like_prose(answer) && answer.size() < 60) return answer;
   const std::string number = last_number(answer);
   return number.empty() ? std::nullopt : std::optional<std::string>(number);
-}
-
-bool looks_truncated(std::string_view text) {
-  const std::size_t box = rfind_fast(text, "\\boxed");
-  if (box != kNone) {
-    const std::size_t open = text.find('{', box);
-    if (open != kNone && closing_brace(text, open) == kNone) return true;
-  }
-  const std::size_t open = rfind_fast(text, "\\("), close = rfind_fast(text, "\\)");
-  if (open != kNone && (close == kNone || close < open)) return true;
-  const std::size_t display = rfind_fast(text, "\\["), display_close = rfind_fast(text, "\\]");
-  return display != kNone && (display_close == kNone || display_close < display);
 }
 
 std::string_view last_line(std::string_view text) {

@@ -34,8 +34,14 @@ struct BoxGroup {
 /// stand between.
 BoxGroup last_group(std::string_view text, const std::vector<Box>& boxes);
 
-/// Whether what follows an answer takes it back: "wait, that is wrong".
-bool is_retracted(std::string_view after);
+enum class Retraction : std::uint8_t {
+  kNone,
+  kDoubted,    ///< "wait, let me recheck": counts where another answer follows
+  kTakenBack,  ///< "that is wrong"
+};
+
+/// Whether what directly follows an answer takes it back.
+Retraction retraction(std::string_view after);
 
 enum class Cue : std::uint8_t {
   kFinalAnswer,  ///< "the final answer is", "Final answer:"

@@ -20,7 +20,7 @@ constexpr std::string_view kNextProblem[] = {
     "Question:",    "Q:",          "Problem:",        "Human:",       "User:",
     "### Question", "### Problem", "### Instruction", "Question ",    "Problem ",
     "**Question",   "**Problem",   "Next question",   "Next problem", "[Question]",
-    "Exercise:",    "## Problem",  "## Question"};
+    "Exercise:",    "## Problem",  "## Question",     "Example "};
 
 struct Tracer {
   std::vector<std::string>* lines = nullptr;
@@ -156,7 +156,7 @@ Extraction extract_answer(const ExtractionRules& rules, std::string_view output,
       if (begin == std::string_view::npos) continue;
       line.remove_prefix(begin);
       std::string answer = hash_answer(line.substr(0, line.find('\n')));
-      if (is_retracted(text.substr(at + 4))) {
+      if (retraction(text.substr(at + 4)) != Retraction::kNone) {
         trace("#### " + shortened(answer) + " is taken back afterwards");
         continue;
       }
@@ -179,24 +179,30 @@ Extraction extract_answer(const ExtractionRules& rules, std::string_view output,
     }
   }
 
-  bool retracted = false;
+  Retraction taken_back = Retraction::kNone;
+  std::optional<BoxGroup> doubted;
+  const auto box = [&](const BoxGroup& group) {
+    if (group.parts.size() > 1) result.parts = group.parts;
+    return found(group.answer,
+                 result.parts.empty() ? ExtractionRule::kBox : ExtractionRule::kBoxGroup);
+  };
   const std::vector<Box> boxes = find_boxes(text);
   if (rules.kind != ExtractionKind::kStatedAnswer || find_cue(text, Cue::kFinalAnswer).empty()) {
     if (!boxes.empty()) {
       const BoxGroup group = last_group(text, boxes);
-      retracted = is_retracted(text.substr(group.end));
-      if (!retracted) {
-        if (group.parts.size() > 1) result.parts = group.parts;
-        return found(group.answer,
-                     result.parts.empty() ? ExtractionRule::kBox : ExtractionRule::kBoxGroup);
-      }
-      trace("box \"" + shortened(group.answer) + "\" is taken back afterwards");
+      taken_back = retraction(text.substr(group.end));
+      if (taken_back == Retraction::kNone) return box(group);
+      if (taken_back == Retraction::kDoubted) doubted = group;
+      trace("box \"" + shortened(group.answer) + "\" is " + (doubted ? "doubted" : "taken back") +
+            " afterwards");
     }
   }
   if (rules.kind == ExtractionKind::kStrictBoxed) {
+    if (doubted) return box(*doubted);
     trace("no box: nothing found");
     return result;
   }
+  const bool retracted = taken_back != Retraction::kNone;
   const std::string_view rest = retracted ? text.substr(boxes.back().end) : text;
   if (std::string answer = find_cue(rest, Cue::kFinalAnswer); !answer.empty())
     return found(answer, ExtractionRule::kFinalAnswer);
@@ -207,6 +213,7 @@ Extraction extract_answer(const ExtractionRules& rules, std::string_view output,
   if (!numbers) {
     if (auto answer = hash()) return found(*answer, ExtractionRule::kHash);
   }
+  if (doubted) return box(*doubted);  // no other answer came of it
   if (looks_truncated(rest)) {
     trace("a formula or box is not closed: cut off, nothing found");
     return result;

@@ -36,6 +36,17 @@ std::vector<Reference> Comparer::flatten(const Reference& e) {
   return values;
 }
 
+/// Without the values that stand there already: {1, 1, 2}, and "1/2 or 0.5".
+std::vector<Reference> Comparer::without_repeats(const std::vector<Reference>& values) {
+  std::vector<Reference> kept;
+  for (const Reference& value : values) {
+    const bool seen = std::any_of(kept.begin(), kept.end(),
+                                  [&](const Reference& e) { return compare(e, value).yes(); });
+    if (!seen) kept.push_back(value);
+  }
+  return kept;
+}
+
 Outcome Comparer::compare_lists(const std::vector<Reference>& gold,
                                 const std::vector<Reference>& answer) {
   if (gold.size() != answer.size()) return {Same::kNo, GradeReason::kStructure};
@@ -77,9 +88,29 @@ Outcome Comparer::compare_matrices(const Reference& gold, const Reference& answe
       return {Same::kNo, GradeReason::kStructure};
     return compare_in_order(gold, answer);
   }
-  // A vector may be written as a column, a row or a tuple.
+  // A vector may be written as a column, a row or a tuple; a matrix as a tuple of rows,
+  // [[1,2],[3,4]].
   const Reference& matrix = gold_matrix ? gold : answer;
   const Reference& tuple = gold_matrix ? answer : gold;
+  const bool nested = tuple.node().kind == NodeKind::kBracket && !tuple.node().children.empty() &&
+                      tuple.child(0).node().kind == NodeKind::kBracket;
+  if (nested) {
+    if (tuple.node().children.size() != rows(matrix)) return {Same::kNo, GradeReason::kStructure};
+    std::size_t entry = 0;
+    for (std::size_t row = 0; row < rows(matrix); ++row) {
+      const Reference line = tuple.child(row);
+      if (line.node().kind != NodeKind::kBracket ||
+          line.node().children.size() != columns(matrix)) {
+        return {Same::kNo, GradeReason::kStructure};
+      }
+      for (std::size_t column = 0; column < columns(matrix); ++column, ++entry) {
+        const Reference in_matrix = matrix.child(entry), in_line = line.child(column);
+        if (!compare(gold_matrix ? in_matrix : in_line, gold_matrix ? in_line : in_matrix).yes())
+          return {Same::kNo, GradeReason::kElements};
+      }
+    }
+    return {Same::kYes, GradeReason::kElements};
+  }
   const bool vector = rows(matrix) == 1 || columns(matrix) == 1;
   if (!vector || tuple.node().kind != NodeKind::kBracket ||
       (tuple.node().open == '[') != (tuple.node().close == ']')) {
@@ -98,10 +129,21 @@ Outcome Comparer::compare_choice(const Reference& gold, const Reference& answer)
   const Reference& choice = gold_choice ? gold : answer;
   const Reference& other = gold_choice ? answer : gold;
   if (other.node().kind == NodeKind::kSymbol || other.node().kind == NodeKind::kText) {
-    if (other.node().text == choice.node().text) return {Same::kYes, GradeReason::kText};
+    const std::string& text = other.node().text;
+    const bool same_letter = text.size() == 1 && (text[0] & ~0x20) == choice.node().text[0];
+    if (text == choice.node().text || (gold_choice && same_letter))
+      return {Same::kYes, GradeReason::kText};
   }
   if (choice.node().children.empty()) return {Same::kNo, GradeReason::kText};
   return gold_choice ? compare(gold.child(0), answer) : compare(gold, answer.child(0));
+}
+
+bool Comparer::is_named_point(const Reference& e) const {
+  const Node& node = e.node();
+  if (node.kind != NodeKind::kMultiply || !node.flag || node.children.size() != 2) return false;
+  const Node& name = e.child(0).node();
+  return name.kind == NodeKind::kSymbol && name.text.size() == 1 && name.text[0] >= 'A' &&
+         name.text[0] <= 'Z' && e.child(1).node().kind == NodeKind::kBracket;
 }
 
 Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
@@ -120,6 +162,13 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
     return {same ? Same::kYes : Same::kNo, GradeReason::kText};
   }
   if (either(NodeKind::kNoSolution) && g == a) return {Same::kYes, GradeReason::kText};
+  if (either(NodeKind::kNoSolution)) {  // {{}} is not {}
+    const Node& other = g == NodeKind::kNoSolution ? answer.node() : gold.node();
+    if (other.kind == NodeKind::kSet) return {Same::kNo, GradeReason::kStructure};
+  }
+  // A point with its name in front: P(3, -2).
+  if (g == NodeKind::kBracket && is_named_point(answer)) return compare(gold, answer.child(1));
+  if (a == NodeKind::kBracket && is_named_point(gold)) return compare(gold.child(1), answer);
   if (either(NodeKind::kEllipsis))
     return {g == a ? Same::kYes : Same::kNo, GradeReason::kStructure};
   if (either(NodeKind::kTime)) {
@@ -185,6 +234,10 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
     if (g == NodeKind::kRelation && a != NodeKind::kRelation && !is_list(gold.child(0)) &&
         strip_label(gold, value) && is_list(value))
       return compare(value, answer);
+    if (a == NodeKind::kRelation && !is_list(answer) && strip_label(answer, value) &&
+        value.node().kind == NodeKind::kBracket &&
+        answer.child(0).node().kind == NodeKind::kBracket)
+      return compare(gold, value);  // (a, b) = (1, 2)
     std::vector<Reference> left = flatten(gold), right = flatten(answer);
     const auto drop_names = [&](std::vector<Reference>& values) {
       if (values.empty() || values[0].node().kind != NodeKind::kRelation) return;
@@ -258,6 +311,11 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
     }
     drop_names(left);
     drop_names(right);
+    const auto may_repeat = [](const Node& node) {
+      return node.kind == NodeKind::kSet || (node.kind == NodeKind::kList && node.joiner == 'o');
+    };
+    if (may_repeat(answer.node()) && right.size() > left.size()) right = without_repeats(right);
+    if (may_repeat(gold.node()) && left.size() > right.size()) left = without_repeats(left);
     if (left.size() == 1 && right.size() == 1) {
       // A set of one value counts as the value.
       if (is_list(left[0]) || is_list(right[0])) return {Same::kNo, GradeReason::kStructure};
@@ -273,8 +331,10 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
                                       : Outcome{Same::kNo, GradeReason::kStructure};
   }
   if (g == NodeKind::kRelation) {
-    return strip_label(gold, value) ? compare(value, answer)
-                                    : Outcome{Same::kNo, GradeReason::kStructure};
+    // x + y = 5 is a line, not a name for 5.
+    return names_its_value(gold) && strip_label(gold, value)
+               ? compare(value, answer)
+               : Outcome{Same::kNo, GradeReason::kStructure};
   }
   if (either(NodeKind::kMatrix)) return compare_matrices(gold, answer);
   if (both_brackets) {
@@ -304,6 +364,10 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
       }
     }
     if (g != a) return {Same::kNo, GradeReason::kStructure};
+    if (parts == 2 && answer.node().children.size() == 2 && variables(gold).empty() &&
+        variables(answer).empty()) {
+      return compare_constants(gold, answer);  // 1 : sqrt 2
+    }
     const Outcome direct = compare_in_order(gold, answer);
     if (direct.yes() || gold.node().children.size() != answer.node().children.size()) return direct;
     // 2 : 4 : 6 is 1 : 2 : 3

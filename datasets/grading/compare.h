@@ -49,12 +49,15 @@ class Comparer {
   Outcome compare_matrices(const Reference& gold, const Reference& answer);
   Outcome compare_choice(const Reference& gold, const Reference& answer);
   bool is_list(const Reference& e) const;
+  bool is_named_point(const Reference& e) const;
+  std::vector<Reference> without_repeats(const std::vector<Reference>& values);
   std::vector<Reference> flatten(const Reference& e);
 
   // relations.cpp
   Outcome compare_relations(const Reference& gold, const Reference& answer);
   Outcome proportional(const Reference& gold, const Reference& answer, bool positive);
   bool is_label(const Reference& e) const;
+  bool names_its_value(const Reference& gold) const;
   /// `x = 5` -> 5; false where the left side is no mere name, or a chain contradicts itself.
   bool strip_label(const Reference& e, Reference& value);
 

@@ -64,10 +64,11 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
   };
   while (skip(" ") || skip("$")) {
   }
-  for (const std::string_view word : {"Option ", "option ", "Choice ", "choice "}) {
+  for (const std::string_view word : {"Option ", "option ", "Choice ", "choice ", "\\text{Option ",
+                                      "\\text{option ", "\\text{Choice ", "\\text{choice "}) {
     if (skip(word)) {
       std::string_view letter = answer.substr(i);
-      letter = letter.substr(0, letter.find_last_not_of(" .") + 1);
+      letter = letter.substr(0, letter.find_last_not_of(" .}") + 1);
       if (letter.size() == 3 && letter[0] == '(' && letter[2] == ')') letter = letter.substr(1, 1);
       rest = {};
       return letter.size() == 1 && letter[0] >= 'A' && letter[0] <= 'J' ? std::string(letter)
@@ -86,8 +87,10 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
   while (skip(" ") || skip("\\")) {
   }
   const bool bracket = skip("(");
+  const bool inner_text = bracket && (skip("\\text{") || skip("\\mathrm{"));
   if (i >= answer.size() || answer[i] < 'A' || answer[i] > 'J') return {};
   const std::string letter(1, answer[i++]);
+  if (inner_text && !skip("}")) return {};
   if (bracket ? !skip(")")
               : !(braces && i < answer.size() &&
                   (answer[i] == ')' || answer[i] == '.' || answer[i] == ':'))) {
@@ -127,9 +130,10 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
 }
 
 Expected<Parsed, ParseFailure> read(std::string_view answer, bool commas_separate) {
-  while (answer.size() > 4 && answer.starts_with("**") &&
-         answer.ends_with("**")) {  // bold in Markdown
-    answer = answer.substr(2, answer.size() - 4);
+  // Bold and italics in Markdown.
+  for (const std::string_view mark : {"**", "__", "*", "_"}) {
+    while (answer.size() > 2 * mark.size() && answer.starts_with(mark) && answer.ends_with(mark))
+      answer = answer.substr(mark.size(), answer.size() - 2 * mark.size());
   }
   std::string_view rest;
   const std::string letter = choice_letter(answer, rest);

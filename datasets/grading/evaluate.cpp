@@ -497,6 +497,10 @@ struct BallEvaluator {
       case Function::kSec:
         acb_sec(z, z, precision);
         break;
+      case Function::kCis:
+        acb_mul_onei(z, z);
+        acb_exp(z, z, precision);
+        break;
       case Function::kCsc:
         acb_csc(z, z, precision);
         break;

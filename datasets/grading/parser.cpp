@@ -5,6 +5,22 @@
 
 namespace moebench {
 namespace parsing {
+namespace {
+
+/// "10 squared", "10 is wrong", "10 cm, not 12": no unit.
+bool changes_the_value(std::string_view words) {
+  for (const std::string_view start : {"squared", "cubed", "factorial"}) {
+    if (words.starts_with(start)) return true;
+  }
+  const std::string padded = " " + std::string(words) + " ";
+  for (const std::string_view word : {" is ", " not ", " isn't ", " wrong ", " incorrect ",
+                                      " except ", " plus ", " minus ", " times more "}) {
+    if (padded.find(word) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 // answer := list; list := element (("," | ";" | "and" | "or") element)*
 Id Parser::parse_list(bool inside_bracket) {
@@ -15,10 +31,19 @@ Id Parser::parse_list(bool inside_bracket) {
     items.push_back(parse_relation());
     char next = 0;
     bool separated = false;
+    if (at_char('.') && peek(1).kind != TokenKind::kEnd && peek(1).text == ",") advance();
     while (true) {  // ", and" is one separator
       if (at_char(',') || at_char(';')) {
         if (separated && next != 'a' && next != 'o') fail("two commas");
         if (!next) next = ',';
+        separated = true;
+        advance();
+      } else if (at_char('\\') && peek(1).kind != TokenKind::kEnd && !inside_bracket) {
+        if (!next) next = ',';  // one answer a line
+        separated = true;
+        advance();
+      } else if (at_char('&') && !inside_bracket) {
+        next = 'a';
         separated = true;
         advance();
       } else if (at_word("and") || at_text_starting("and") || at_command("wedge")) {
@@ -39,7 +64,6 @@ Id Parser::parse_list(bool inside_bracket) {
     if (items.size() > 1000) fail_budget("more than 1000 elements");
   }
   if (items.size() == 1) return items[0];
-  (void)inside_bracket;
   Node list;
   list.kind = NodeKind::kList;
   list.joiner = joiner;
@@ -74,7 +98,9 @@ Id Parser::parse_relation() {
   Relation relation{};
   std::vector<Id> sides;
   std::vector<Relation> relations;
-  if (relation_here(relation) && relation == Relation::kEqual) advance();  // "= 5"
+  if (relation_here(relation) &&
+      (relation == Relation::kEqual || relation == Relation::kApproximately))
+    advance();  // "= 5"
   sides.push_back(parse_union());
   while (relation_here(relation)) {
     advance();
@@ -122,14 +148,26 @@ Id Parser::parse_quantity() {
   const bool minus_before =
       at_char('-') && peek(1).kind == TokenKind::kCommand && peek(1).text == "dollar";
   if (minus_before) advance();
-  if ((at_word("approximately") || at_word("about") || at_word("exactly")) && position_ == 0)
+  if ((at_word("approximately") || at_word("about") || at_word("exactly") || at_word("both")) &&
+      position_ == 0)
     advance();
+  skip_label_words();
+  if (const std::size_t words = all_reals_except_here(); words > 0) {
+    position_ += words;
+    Id taken = parse_list(true);
+    if (at(taken).kind == NodeKind::kList)
+      at(taken).kind = NodeKind::kSet;
+    else if (at(taken).kind != NodeKind::kSet)
+      taken = add(NodeKind::kSet, {taken});
+    const Id reals = add(NodeKind::kAllReals, {});
+    return add(NodeKind::kDifference, {reals, taken});
+  }
   while (at_command("dollar") || at_currency_word()) {
     currency = true;
     advance();
+    if (at_char('.')) advance();  // Rs. 120
   }
-  // Words and then a value: "x equals 5" is prose, but "\text{Area} = 5" and "\text{Evelyn}" are
-  // not.
+  // "\text{Area} = 5" names its value.
   if (current().kind == TokenKind::kText) {
     const std::string_view content = current().text;
     if (peek(1).kind == TokenKind::kChar && peek(1).text == "=") {
@@ -175,6 +213,7 @@ Id Parser::parse_quantity() {
       fail("a number in words");
     }
   }
+  if (modulus_here()) return parse_modulus(value);
   std::string unit = parse_unit();
   if (unit.empty() && !currency) return value;
   if (const UnitClass unit_class = classify_unit(unit); unit_class == UnitClass::kPercent) {
@@ -189,15 +228,110 @@ Id Parser::parse_quantity() {
   return add(std::move(quantity));
 }
 
+/// "The answer is 5", "Answer: 5", "\text{Total: } 5": what is said before the value.
+void Parser::skip_label_words() {
+  const auto ends_as_label = [](std::string_view words) {
+    return words.ends_with(':') || words == "is" || words.ends_with(" is") ||
+           words.ends_with(" equals");
+  };
+  if (current().kind == TokenKind::kText && ends_as_label(current().text) &&
+      peek(1).kind != TokenKind::kEnd) {
+    advance();
+    return;
+  }
+  if (position_ != 0 || current().kind != TokenKind::kWord) return;
+  const std::string_view first = current().text;
+  std::size_t words = 0;
+  while (words < 8 &&
+         (peek(words).kind == TokenKind::kWord || peek(words).kind == TokenKind::kText)) {
+    const std::string_view word = peek(words).text;
+    if (words > 0 && ends_as_label(word)) {
+      position_ += words + 1;
+      return;
+    }
+    ++words;
+  }
+  // A colon behind capitals or a letter is a ratio's: AB : CD.
+  const bool colon = peek(words).kind == TokenKind::kChar && peek(words).text == ":";
+  const bool prose = first.size() >= 3 && !is_math_word(first) &&
+                     first.find_first_of("abcdefghijklmnopqrstuvwxyz") != first.npos;
+  if (words > 0 && colon && prose) position_ += words + 1;
+}
+
+/// "all real numbers except 2": how many tokens say so.
+std::size_t Parser::all_reals_except_here() const {
+  std::string said;
+  for (std::size_t words = 0; words < 6; ++words) {
+    const Token& token = peek(words);
+    if (token.kind != TokenKind::kWord && token.kind != TokenKind::kText) return 0;
+    said += (said.empty() ? "" : " ") + std::string(token.text);
+    if (said == "all real numbers except" || said == "all reals except" ||
+        said == "all real x except" || said == "All real numbers except" ||
+        said == "all real numbers except for")
+      return words + 1 + (peek(words + 1).text == "for" ? 1 : 0);
+    if (said.size() > 40) return 0;
+  }
+  return 0;
+}
+
+/// \pmod{7}, \bmod 7, mod 7, (mod 7)
+bool Parser::modulus_here() const {
+  const auto is_mod = [](const Token& token) {
+    return (token.kind == TokenKind::kCommand &&
+            (token.text == "pmod" || token.text == "bmod" || token.text == "mod")) ||
+           ((token.kind == TokenKind::kWord || token.kind == TokenKind::kText) &&
+            token.text == "mod");
+  };
+  return is_mod(current()) || (at_char('(') && is_mod(peek(1)));
+}
+
+/// The residue, with its modulus as a unit.
+Id Parser::parse_modulus(Id residue) {
+  const bool bracket = at_char('(');
+  if (bracket) advance();
+  advance();
+  const Id modulus = parse_sum();
+  if (bracket) expect_char(')');
+  Node quantity;
+  quantity.kind = NodeKind::kQuantity;
+  quantity.text = "mod " + to_string(tree_, modulus);
+  quantity.children = {residue};
+  return add(std::move(quantity));
+}
+
+/// (ways), (in cm): words in brackets behind a value, and nothing else in them.
+bool Parser::bracketed_words_here() const {
+  if (!at_char('(')) return false;
+  std::size_t ahead = 1;
+  bool words = false;
+  while (ahead < 8) {
+    const Token& token = peek(ahead);
+    if (token.kind == TokenKind::kText) {
+      words = true;
+    } else if (token.kind == TokenKind::kWord) {
+      words = words || (token.text.size() >= 4 && !is_math_word(token.text));
+    } else {
+      return words && token.kind == TokenKind::kChar && token.text == ")";
+    }
+    ++ahead;
+  }
+  return false;
+}
+
 /// Whether the current token can begin a unit: \text{...} or a word that stands apart and is either
 /// long or a known abbreviation. A bare letter never is one.
 bool Parser::unit_here() const {
+  if (bracketed_words_here()) return true;
   if (current().kind == TokenKind::kText) {
     return !at_text_starting("and") && !at_text_starting("to") && !at_text_starting("or") &&
            !at_text_starting("if") && !at_text_starting("for");
   }
   if (current().kind != TokenKind::kWord) return false;
   const std::string_view word = current().text;
+  if (word == "min") return current().space_before && peek(1).kind == TokenKind::kEnd;
+  if (word == "per" || word == "of") {  // per cent, 60 % of the students
+    return current().space_before && peek(1).kind == TokenKind::kWord && peek(1).text.size() > 1;
+  }
   if (at_word("and") || at_word("or") || at_word("to") || at_word("U") || at_word("union") ||
       is_math_word(word))
     return false;
@@ -209,6 +343,8 @@ bool Parser::unit_here() const {
 std::string Parser::parse_unit() {
   std::string unit;
   if (!unit_here()) return unit;
+  const bool bracket = at_char('(');
+  if (bracket) advance();
   while (true) {
     if (current().kind == TokenKind::kText || current().kind == TokenKind::kWord) {
       if (at_word("and") || at_word("or") || at_text_starting("and") || at_text_starting("or"))
@@ -241,6 +377,8 @@ std::string Parser::parse_unit() {
     }
     if (unit.size() > 200) fail("prose behind the value");
   }
+  if (bracket) expect_char(')');
+  if (changes_the_value(unit)) fail("words that change the value");
   return unit;
 }
 

@@ -15,8 +15,8 @@ namespace moebench::parsing {
 using Id = std::int32_t;
 
 /// The recursive descent. parser.cpp holds lists, relations, sets and units; parser_sum.cpp sums,
-/// products and powers; parser_atom.cpp what a product is made of. Failures are thrown as
-/// ParseFailure and caught in parse_answer.
+/// products and powers; parser_atom.cpp, parser_number.cpp and parser_group.cpp what a product is
+/// made of. Failures are thrown as ParseFailure and caught in parse_answer.
 class Parser {
  public:
   Parser(const TokenStream& stream, Tree& tree) : tokens_(stream.tokens), tree_(tree) {}
@@ -41,6 +41,11 @@ class Parser {
   Id parse_union();
   Id parse_quantity();
   bool relation_here(Relation& relation) const;
+  void skip_label_words();
+  std::size_t all_reals_except_here() const;
+  bool modulus_here() const;
+  Id parse_modulus(Id residue);
+  bool bracketed_words_here() const;
   bool unit_here() const;
   std::string parse_unit();
 
@@ -54,13 +59,29 @@ class Parser {
   Id parse_exponent();
   bool mixed_number_follows(Id whole) const;
   Id parse_juxtaposed(Id left, bool in_function_argument);
+  Id multiply(Id left, Id right);
+  Id negate(Id value);
+  Id parse_percent_or_degree(Id value);
+  Id parse_temperature(Id degrees);
+  Id divide(Id left, Id right);
 
   // parser_atom.cpp
   Id parse_atom();
-  Id parse_number();
   Id parse_word();
   Id parse_command();
+  bool capitals_here() const;
+  Id words_of_capitals();
   Id parse_function(Function function);
+
+  // parser_number.cpp
+  Id parse_number();
+  Id parse_repeating(Rational prefix, int digits_after_point);
+  Id repeating(const Rational& prefix, std::string_view period, int digits_after_point);
+  Id parse_base(std::string_view digits);
+  Id literal(std::string_view text);
+  std::string parse_subscript();
+
+  // parser_group.cpp
   Id parse_group(char open);
   Id parse_set();
   Id parse_absolute();
@@ -68,9 +89,6 @@ class Parser {
   Id parse_braced_argument();
   Id parse_fraction_argument();
   Id parse_angle_tuple();
-  Id parse_repeating(Rational prefix, int decimals, int digits_after_point);
-  Id literal(std::string_view text);
-  std::string parse_subscript();
 
   const Token& current() const { return tokens_[position_]; }
   const Token& peek(std::size_t ahead) const {
@@ -97,6 +115,11 @@ class Parser {
   }
   void skip_joiner(std::string_view word);
   bool at_currency_word() const;
+  /// The word itself, in text or not.
+  bool at_any_word(std::string_view word) const {
+    return (current().kind == TokenKind::kWord || current().kind == TokenKind::kText) &&
+           current().text == word;
+  }
   bool previous_is_number() const {
     return position_ > 0 && tokens_[position_ - 1].kind == TokenKind::kNumber;
   }

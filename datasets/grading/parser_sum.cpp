@@ -21,10 +21,13 @@ void Parser::skip_joiner(std::string_view word) {
 }
 
 bool Parser::at_currency_word() const {
+  if (at_word("US") && peek(1).text == "dollar") return true;  // US\$120
+  if (at_word("Rs") && peek(1).text == "." && peek(2).kind == TokenKind::kNumber) return true;
   return (at_word("USD") || at_word("Rs") || at_word("EUR")) && peek(1).kind == TokenKind::kNumber;
 }
 
 void Parser::parse_all() {
+  while (at_command("therefore") || at_command("Rightarrow") || at_command("because")) advance();
   if (at_end()) fail("nothing");
   tree_.root = parse_list(false);
   while (at_char('.') || at_char(',') || at_char(';') || at_char('\\')) advance();
@@ -47,18 +50,27 @@ Id Parser::parse_sum() {
       advance();
     }
     if (!first && !sign) break;
+    if (first && (at_any_word("negative") || at_any_word("minus"))) {
+      minus = !minus;
+      advance();
+    }
     Id term = parse_product();
     if (plus_minus || minus_plus) {
       term = add(NodeKind::kPlusMinus, {term});
       at(term).flag = minus_plus != minus;
     } else if (minus) {
-      term = add(NodeKind::kNegate, {term});
+      term = negate(term);
     }
     terms.push_back(term);
     first = false;
     if (!(at_char('+') || at_char('-') || at_command("pm") || at_command("mp"))) break;
   }
   if (terms.size() == 1) return terms[0];
+  if (terms.size() == 2 && at(terms[1]).kind == NodeKind::kNegate) {  // R - {2}
+    const Id taken = at(terms[1]).children[0];
+    if (at(terms[0]).kind == NodeKind::kAllReals && at(taken).kind == NodeKind::kSet)
+      return add(NodeKind::kDifference, {terms[0], taken});
+  }
   Node sum;
   sum.kind = NodeKind::kAdd;
   sum.children = std::move(terms);
@@ -73,14 +85,14 @@ Id Parser::parse_product() {
     if (at_char('*')) {
       advance();
       const Id right = parse_signed();
-      left = add(NodeKind::kMultiply, {left, right});
+      left = multiply(left, right);
     } else if (at_char('/')) {
       if (peek(1).kind == TokenKind::kText) return left;
       advance();
       Id right = parse_signed();
       // 1/2x is read left to right, as plain text and LaTeX both write 1/2 x; 1/(2x) needs
       // brackets.
-      left = add(NodeKind::kDivide, {left, right});
+      left = divide(left, right);
     } else {
       const Id next = parse_juxtaposed(left, false);
       if (next < 0) return left;
@@ -102,7 +114,36 @@ Id Parser::parse_signed() {
   return parse_postfix(false);
 }
 
+/// A number times a matrix is the matrix with each entry multiplied.
+Id Parser::multiply(Id left, Id right) {
+  const auto is_collection = [&](Id id) {
+    const NodeKind kind = at(id).kind;
+    return kind == NodeKind::kMatrix || kind == NodeKind::kBracket || kind == NodeKind::kSet ||
+           kind == NodeKind::kUnion || kind == NodeKind::kList;
+  };
+  if (at(right).kind != NodeKind::kMatrix || is_collection(left))
+    return add(NodeKind::kMultiply, {left, right});
+  Node matrix = at(right);
+  for (Id& entry : matrix.children) entry = add(NodeKind::kMultiply, {left, entry});
+  return add(std::move(matrix));
+}
+
+Id Parser::negate(Id value) {
+  if (at(value).kind != NodeKind::kMatrix) return add(NodeKind::kNegate, {value});
+  return multiply(number(-1), value);
+}
+
+/// The sign behind the denominator of 100/3 % and 180/7 degrees belongs to the whole.
+Id Parser::divide(Id left, Id right) {
+  const NodeKind kind = at(right).kind;
+  if (kind != NodeKind::kPercent && kind != NodeKind::kDegree)
+    return add(NodeKind::kDivide, {left, right});
+  const Id inside = at(right).children[0];
+  return add(kind, {add(NodeKind::kDivide, {left, inside})});
+}
+
 bool Parser::factor_here() const {
+  if (modulus_here()) return false;
   const Token& token = current();
   switch (token.kind) {
     case TokenKind::kNumber:
@@ -164,19 +205,24 @@ Id Parser::parse_juxtaposed(Id left, bool in_function_argument) {
       if (fmpz_cmp(at(numerator).value.numerator(), at(denominator).value.numerator()) >= 0)
         fail("a mixed number");
       const Id fraction = add(NodeKind::kDivide, {numerator, denominator});
-      return add(NodeKind::kAdd, {left, fraction});
+      return parse_percent_or_degree(add(NodeKind::kAdd, {left, fraction}));
     }
     // "2 3" means nothing; x2 neither; but 2^{3}4 and \frac{1}{2}3 are products, as is \pi 2.
     if (at(left).kind == NodeKind::kNumber) fail("two numbers side by side");
   }
   if (at_command("frac") && mixed_number_follows(left)) {
-    const Id fraction = parse_postfix(in_function_argument);
+    const Id with_sign = parse_postfix(in_function_argument);
+    const NodeKind sign = at(with_sign).kind;
+    const bool signed_fraction = sign == NodeKind::kPercent || sign == NodeKind::kDegree;
+    const Id fraction = signed_fraction ? at(with_sign).children[0] : with_sign;
     const Node& node = at(fraction);
     const bool proper = node.kind == NodeKind::kDivide && is_positive_integer(node.children[0]) &&
                         is_positive_integer(node.children[1]) &&
                         fmpz_cmp(at(node.children[0]).value.numerator(),
                                  at(node.children[1]).value.numerator()) < 0;
-    return add(proper ? NodeKind::kAdd : NodeKind::kMultiply, {left, fraction});
+    if (!proper) return add(NodeKind::kMultiply, {left, with_sign});
+    const Id mixed = add(NodeKind::kAdd, {left, fraction});
+    return signed_fraction ? add(sign, {mixed}) : mixed;
   }
   const bool bracket = at_char('(');
   const NodeKind left_kind = at(left).kind;
@@ -186,8 +232,11 @@ Id Parser::parse_juxtaposed(Id left, bool in_function_argument) {
     fail("a product with a collection");
   }
   const Id right = parse_postfix(in_function_argument);
-  const Id product = add(NodeKind::kMultiply, {left, right});
-  at(product).flag = bracket && left_kind == NodeKind::kSymbol;
+  const Id product = multiply(left, right);
+  const bool inverse = left_kind == NodeKind::kPower &&  // f^{-1}(x)
+                       at(at(left).children[0]).kind == NodeKind::kSymbol &&
+                       at(at(left).children[1]).kind == NodeKind::kNegate;
+  at(product).flag = bracket && (left_kind == NodeKind::kSymbol || inverse);
   return product;
 }
 
@@ -199,23 +248,35 @@ Id Parser::parse_postfix(bool in_function_argument) {
   while (true) {
     if (at_char('^')) {
       value = apply_power(value);
-    } else if (at_char('!') && !(peek(1).kind == TokenKind::kChar && peek(1).text[0] == '=')) {
+    } else if (at_char('!')) {
       advance();
       Node factorial;
       factorial.kind = NodeKind::kFunction;
       factorial.function = Function::kFactorial;
       factorial.children = {value};
       value = add(std::move(factorial));
-    } else if (at_char('%')) {
-      advance();
-      value = add(NodeKind::kPercent, {value});
-    } else if (at_command("circ")) {
-      advance();
-      value = add(NodeKind::kDegree, {value});
     } else {
-      return value;
+      const Id next = parse_percent_or_degree(value);
+      if (next == value) return value;
+      value = next;
     }
   }
+}
+
+Id Parser::parse_percent_or_degree(Id value) {
+  if (at_char('%')) {
+    advance();
+    return add(NodeKind::kPercent, {value});
+  }
+  if (!at_command("circ")) return value;
+  advance();
+  return parse_temperature(add(NodeKind::kDegree, {value}));
+}
+
+/// The letter of degrees Celsius or Fahrenheit, behind the degree sign.
+Id Parser::parse_temperature(Id degrees) {
+  if (at_any_word("C") || at_any_word("F")) advance();
+  return degrees;
 }
 
 Id Parser::apply_power(Id base) {
@@ -223,14 +284,16 @@ Id Parser::apply_power(Id base) {
   // ^\circ and ^{\circ}: degrees
   if (at_command("circ")) {
     advance();
-    return add(NodeKind::kDegree, {base});
+    return parse_temperature(add(NodeKind::kDegree, {base}));
   }
-  if (at_char('{') && peek(1).kind == TokenKind::kCommand && peek(1).text == "circ" &&
-      peek(2).kind == TokenKind::kChar && peek(2).text[0] == '}') {
+  const bool circle = peek(1).kind == TokenKind::kCommand && peek(1).text == "circ";
+  const bool letter_o = is_value(base) && peek(1).kind == TokenKind::kWord && peek(1).text == "o";
+  if (at_char('{') && (circle || letter_o) && peek(2).kind == TokenKind::kChar &&
+      peek(2).text[0] == '}') {
     advance();
     advance();
     advance();
-    return add(NodeKind::kDegree, {base});
+    return parse_temperature(add(NodeKind::kDegree, {base}));
   }
   const Id exponent = parse_exponent();
   return add(NodeKind::kPower, {base, exponent});

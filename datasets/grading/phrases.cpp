@@ -80,48 +80,95 @@ void set_root(Tree& tree, Node node) {
   tree.root = static_cast<std::int32_t>(tree.nodes.size() - 1);
 }
 
+/// A whole number below a million in words: forty-two, one hundred (and) twenty; -1 if it is none.
+long number_in_words(std::string_view text) {
+  static constexpr std::string_view kUnits[] = {
+      "zero",     "one",     "two",     "three",     "four",     "five",    "six",
+      "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
+      "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"};
+  static constexpr std::string_view kTens[] = {"twenty", "thirty",  "forty",  "fifty",
+                                               "sixty",  "seventy", "eighty", "ninety"};
+  long total = 0, group = 0;
+  int last = 0;  // 1 units, 2 tens, 3 hundred, 4 thousand, 5 "and"
+  bool any = false;
+  for (std::size_t i = 0; i < text.size();) {
+    if (!is_alpha(text[i])) {
+      if (text[i] != ' ' && text[i] != '-') return -1;
+      ++i;
+      continue;
+    }
+    std::size_t end = i;
+    while (end < text.size() && is_alpha(text[end])) ++end;
+    const std::string word = lower(text.substr(i, end - i));
+    i = end;
+    const auto unit = std::find(std::begin(kUnits), std::end(kUnits), word);
+    const auto ten = std::find(std::begin(kTens), std::end(kTens), word);
+    if (unit != std::end(kUnits)) {
+      const long value = unit - std::begin(kUnits);
+      if (last == 1 || (last == 2 && (value == 0 || value > 9))) return -1;
+      group += value;
+      last = 1;
+    } else if (ten != std::end(kTens)) {
+      if (last == 1 || last == 2) return -1;
+      group += (ten - std::begin(kTens) + 2) * 10;
+      last = 2;
+    } else if (word == "hundred" && last == 1 && group < 10) {
+      group *= 100;
+      last = 3;
+    } else if (word == "thousand" && (last == 1 || last == 2 || last == 3) && total == 0) {
+      total = group * 1000;
+      group = 0;
+      last = 4;
+    } else if (word == "and" && (last == 3 || last == 4)) {
+      last = 5;
+    } else {
+      return -1;
+    }
+    any = true;
+  }
+  return any && last != 5 ? total + group : -1;
+}
+
 bool parse_words(std::string_view text, Tree& tree) {
   if (text.size() > 60 || text.find_first_of("0123456789\\=<>[](),") != std::string_view::npos)
     return false;
-  const std::string words = letters_only(text);
-  static constexpr std::string_view kNone[] = {"nosolution",
-                                               "nosolutions",
-                                               "norealsolution",
-                                               "norealsolutions",
-                                               "none",
-                                               "emptyset",
-                                               "theemptyset",
-                                               "nosuchvalues",
-                                               "novalues",
-                                               "nosuchx",
-                                               "therearenosolutions",
-                                               "therearenorealsolutions",
-                                               "nosolutionexists",
-                                               "nosuchnumber",
-                                               "nosuchnumberexists",
-                                               "thereisnosolution",
-                                               "nosuchvalue",
-                                               "norealnumbers",
-                                               "noneexist",
-                                               "nosuchnumbers",
-                                               "nosuchvalueexists",
-                                               "novalue",
-                                               "norealroots"};
-  static constexpr std::string_view kAll[] = {
-      "allrealnumbers",      "allreals",        "allrealx",        "allrealvalues",
-      "anyrealnumber",       "everyrealnumber", "allrealnumbersx", "thesetofallrealnumbers",
-      "thesetofrealnumbers", "realnumbers",     "thereals",        "xisanyrealnumber"};
-  static constexpr std::string_view kNumbers[] = {
-      "zero",     "one",     "two",     "three",     "four",     "five",     "six",
-      "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
-      "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
   Node node;
-  if (const auto number = std::find(std::begin(kNumbers), std::end(kNumbers), words);
-      number != std::end(kNumbers)) {
-    node.value = Rational(number - std::begin(kNumbers));
+  if (const long number = number_in_words(text); number >= 0) {
+    node.value = Rational(number);
     set_root(tree, std::move(node));
     return true;
   }
+  std::string words = letters_only(text);
+  if (words == "noon" || words == "midnight") {
+    node.kind = NodeKind::kTime;
+    node.flag = true;
+    node.base = words == "noon" ? 12 * 60 : 0;
+    set_root(tree, std::move(node));
+    return true;
+  }
+  for (const std::string_view start : {"thereare", "thereis", "theequationhas", "ithas", "has"}) {
+    if (words.starts_with(start)) {
+      words.erase(0, start.size());
+      break;
+    }
+  }
+  for (const std::string_view end : {"exists", "exist"}) {
+    if (words.ends_with(end)) {
+      words.erase(words.size() - end.size());
+      break;
+    }
+  }
+  static constexpr std::string_view kNone[] = {
+      "nosolution",    "nosolutions", "norealsolution",  "norealsolutions", "none",
+      "emptyset",      "theemptyset", "nosuchvalues",    "novalues",        "nosuchx",
+      "nosuchnumber",  "nosuchvalue", "norealnumbers",   "nosuchnumbers",   "novalue",
+      "norealroots",   "noroots",     "norealvalues",    "norealvalue",     "nosuchintegers",
+      "nosuchinteger", "nointegers",  "norealsolutionsx"};
+  static constexpr std::string_view kAll[] = {
+      "allrealnumbers",      "allreals",        "allrealx",        "allrealvalues",
+      "anyrealnumber",       "everyrealnumber", "allrealnumbersx", "thesetofallrealnumbers",
+      "thesetofrealnumbers", "realnumbers",     "thereals",        "xisanyrealnumber",
+      "allrealvaluesofx"};
   if (std::find(std::begin(kNone), std::end(kNone), words) != std::end(kNone)) {
     node.kind = NodeKind::kNoSolution;
   } else if (std::find(std::begin(kAll), std::end(kAll), words) != std::end(kAll)) {
@@ -210,7 +257,7 @@ bool parse_base(std::string_view text, Tree& tree) {
       std::all_of(rest.begin(), rest.end(), is_digit)) {
     base = std::atoi(std::string(rest).c_str());
   }
-  if (base < 2 || base > 36) return false;
+  if (base < 2 || base > 36 || base == 10) return false;  // base ten says nothing
   while (digits.ends_with(".")) digits.pop_back();
   Node node;
   node.kind = NodeKind::kBase;
@@ -255,6 +302,14 @@ std::string plain_words(std::string_view answer) {
     out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   while (out.ends_with('.') || out.ends_with(',')) out.pop_back();
+  if (out.size() > 3 && is_digit(out[out.size() - 3])) {  // July 4th
+    const std::string_view end = std::string_view(out).substr(out.size() - 2);
+    if (end == "st" || end == "nd" || end == "rd" || end == "th") out.erase(out.size() - 2);
+  }
+  for (const std::string_view many :
+       {"infinitelymanysolutions", "infinitesolutions", "aninfinitenumberofsolutions"}) {
+    if (out == many) return "infinitelymany";
+  }
   const std::string words = lower(text);
   for (const std::string_view article : {"the ", "an ", "a "}) {
     if (words.starts_with(article)) {
@@ -308,12 +363,12 @@ bool is_known_unit(std::string_view word) {
 
 bool is_math_word(std::string_view word) {
   static constexpr std::string_view kWords[] = {
-      "sqrt",   "cbrt",   "pi",    "Pi",    "PI",     "inf",   "infinity", "Infinity", "infty",
-      "oo",     "sin",    "cos",   "tan",   "cot",    "sec",   "csc",      "arcsin",   "arccos",
-      "arctan", "arccot", "asin",  "acos",  "atan",   "sinh",  "cosh",     "tanh",     "exp",
-      "ln",     "log",    "gcd",   "max",   "min",    "floor", "ceil",     "abs",      "alpha",
-      "beta",   "gamma",  "delta", "theta", "lambda", "omega", "sigma",    "phi",      "epsilon",
-      "mu",     "nu",     "rho",   "tau",   "psi",    "eta",   "zeta"};
+      "sqrt",    "cbrt",   "pi",     "Pi",    "PI",    "inf",    "infinity", "Infinity", "infty",
+      "oo",      "sin",    "cos",    "tan",   "cot",   "sec",    "csc",      "cis",      "arcsin",
+      "arccos",  "arctan", "arccot", "asin",  "acos",  "atan",   "sinh",     "cosh",     "tanh",
+      "exp",     "ln",     "log",    "gcd",   "max",   "min",    "floor",    "ceil",     "abs",
+      "alpha",   "beta",   "gamma",  "delta", "theta", "lambda", "omega",    "sigma",    "phi",
+      "epsilon", "mu",     "nu",     "rho",   "tau",   "psi",    "eta",      "zeta"};
   return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
 }
 
@@ -348,6 +403,7 @@ bool units_conflict(std::string_view a, std::string_view b) {
                                     {" degree degrees deg ", 'a', 1},
                                     {" radian radians rad ", 'a', 2},
                                     {" percent ", 'p', 1}};
+  if (a.starts_with("mod ") && b.starts_with("mod ")) return a != b;
   const auto find = [&](std::string_view unit) -> const Unit* {
     const std::string word = " " + letters_only(unit) + " ";
     for (const Unit& candidate : kUnits) {

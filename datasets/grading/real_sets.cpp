@@ -234,10 +234,21 @@ bool Comparer::relation_to_real_set(const Reference& e, RealSet& set) {
     if (!set.variable.empty() && set.variable != left.node().text) return false;
     set.variable = left.node().text;
     RealSet link;
+    link.variable = set.variable;
+    if (relation == Relation::kNotEqual) {  // perhaps with both signs: x != ±1
+      for (const Reference& value : flatten(right)) {
+        End point;
+        if (!make_end(value, true, point)) return false;
+        link.pieces.push_back({point, point});
+      }
+      normalise(link);
+      set = intersect(set, complement(link));
+      continue;
+    }
     Piece piece{infinite_end(-1), infinite_end(1)};
     End end;
     const bool closed = relation == Relation::kLessEqual || relation == Relation::kGreaterEqual ||
-                        relation == Relation::kEqual || relation == Relation::kNotEqual;
+                        relation == Relation::kEqual;
     if (!make_end(right, closed, end)) return false;
     switch (relation) {
       case Relation::kLess:
@@ -249,15 +260,12 @@ bool Comparer::relation_to_real_set(const Reference& e, RealSet& set) {
         piece.low = end;
         break;
       case Relation::kEqual:
-      case Relation::kNotEqual:
         piece = {end, end};
         break;
       default:
         return false;
     }
     link.pieces = {piece};
-    if (relation == Relation::kNotEqual) link = complement(link);
-    link.variable = set.variable;
     set = intersect(set, link);
   }
   return true;

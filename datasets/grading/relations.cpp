@@ -56,8 +56,37 @@ bool Comparer::is_label(const Reference& e) const {
       return variables(e).size() > 0 && node.children.size() == 1 && is_label(e.child(0));
     case NodeKind::kDivide:
       return is_label(e.child(0)) && is_label(e.child(1));
+    case NodeKind::kPower: {  // x^2, A^{-1}
+      Reference exponent = e.child(1);
+      if (exponent.node().kind == NodeKind::kNegate) exponent = exponent.child(0);
+      return is_label(e.child(0)) && exponent.node().kind == NodeKind::kNumber;
+    }
     default:
       return false;
+  }
+}
+
+/// Whether a gold equation only names its value, so that the value alone answers the problem: x,
+/// AB, f(x), (x, y), f^{-1}(x), words; but no sums, products and powers of unknowns.
+bool Comparer::names_its_value(const Reference& gold) const {
+  const Reference name = gold.child(0);
+  const Node& node = name.node();
+  if (variables(name).empty()) return true;
+  switch (node.kind) {
+    case NodeKind::kAdd:
+    case NodeKind::kDivide:
+      return false;
+    case NodeKind::kPower:
+      return name.child(1).node().kind == NodeKind::kNegate;
+    case NodeKind::kMultiply:
+      if (node.flag) return true;
+      for (std::size_t i = 0; i < node.children.size(); ++i) {
+        const Node& factor = name.child(i).node();
+        if (factor.kind == NodeKind::kSymbol && factor.text[0] >= 'a') return false;
+      }
+      return true;
+    default:
+      return true;
   }
 }
 
@@ -83,6 +112,13 @@ bool Comparer::strip_label(const Reference& e, Reference& value) {
       break;
     }
     if (node.relations[i] != Relation::kEqual) return false;
+  }
+  const bool turned_around = node.relations.size() == 1 && parts == 2 &&
+                             e.child(1).node().kind == NodeKind::kSymbol &&
+                             variables(e.child(0)).empty();
+  if (turned_around) {  // 4 = x
+    value = e.child(0);
+    return true;
   }
   const bool label = is_label(e.child(0));
   std::size_t first = label ? 1 : 0;
@@ -212,8 +248,10 @@ Outcome Comparer::compare_relations(const Reference& gold, const Reference& answ
   }
   // x = 1/2 = 0.5 against x = 1/2; f(x) = ... against y = ...
   Reference gold_value, answer_value;
-  if (g.relations[0] == Relation::kEqual && a.relations[0] != Relation::kElementOf &&
-      strip_label(gold, gold_value) && strip_label(answer, answer_value)) {
+  const bool named = g.relations[0] == Relation::kEqual ||
+                     (g.relations[0] == Relation::kApproximately && g.relations == a.relations);
+  if (named && a.relations[0] != Relation::kElementOf && strip_label(gold, gold_value) &&
+      strip_label(answer, answer_value)) {
     const Reference gold_name = gold.child(0), answer_name = answer.child(0);
     const bool function_name = gold_name.node().kind == NodeKind::kMultiply ||
                                answer_name.node().kind == NodeKind::kMultiply ||

@@ -27,7 +27,8 @@ constexpr Sign kSigns[] = {
     {"ω", "omega"},    {"σ", "sigma"},    {"⌊", "lfloor"}, {"⌋", "rfloor"}, {"⌈", "lceil"},
     {"⌉", "rceil"},    {"∠", "angle"},    {"€", "dollar"}, {"£", "dollar"}, {"¥", "dollar"},
     {"′", "'"},        {"%", "%"},        {"，", ","},     {"（", "("},     {"）", ")"},
-    {"：", ":"},       {"∖", "setminus"}, {"∧", "wedge"},  {"∨", "vee"},
+    {"：", ":"},       {"∖", "setminus"}, {"∧", "wedge"},  {"∨", "vee"},    {"∛", "cbrt"},
+    {"₹", "dollar"},
 };
 constexpr Sign kSpaces[] = {{"\u00a0", ""}, {"\u2009", ""}, {"\u202f", ""}, {"\u2003", ""},
                             {"\u2002", ""}, {"\u200b", ""}, {"\u2061", ""}, {"\u2062", ""}};
@@ -57,7 +58,7 @@ constexpr std::string_view kDropped[] = {
     "displaystyle", "textstyle",  "scriptstyle", "limits",     "nolimits", "bf",       "rm",
     "it",           "boldsymbol", "boxed",       "fbox",       "middle",   "mathopen", "mathclose",
     "mathord",      "ensuremath", "bm",          "normalsize", "large",    "Large",    "small",
-    "color",        "underline",  "strut",       "null",       "hfill"};
+    "underline",    "strut",      "null",        "hfill"};
 constexpr std::string_view kSpaceCommands[] = {"quad",       "qquad",        "thinspace",
                                                "enspace",    "enskip",       "medspace",
                                                "thickspace", "negthinspace", "space"};
@@ -127,6 +128,11 @@ constexpr std::pair<std::string_view, std::string_view> kSynonyms[] = {
     {"tg", "tan"},
     {"cosec", "csc"},
     {"percent", "%"},
+    {"sfrac", "frac"},
+    {"nicefrac", "frac"},
+    {"surd", "sqrt"},
+    {"cr", "\\"},
+    {"implies", "Rightarrow"},
     {"minus", "-"},
     {"plus", "+"},
 };
@@ -367,6 +373,10 @@ class Tokeniser {
       space_ = true;
       return end;
     }
+    if (name == "color" || name == "textcolor" || name == "colorbox") {  // the colour's name
+      const auto [content, after] = braced(in, end);
+      return after == std::string_view::npos ? end : after;
+    }
     if (name == "hspace" || name == "vspace" || name == "phantom" || name == "label" ||
         name == "tag" || name == "mspace") {
       const auto [content, after] = braced(in, end);
@@ -384,6 +394,21 @@ class Tokeniser {
       }
       return after == std::string_view::npos ? std::min(end + 1, in.size()) : after;
     }
+    const auto word_follows = [&] {
+      return in.substr(end).starts_with("{\\text") || in.substr(end).starts_with("{\\mathrm") ||
+             in.substr(end).starts_with("{\\mbox");
+    };
+    if ((name == "frac" || name == "dfrac" || name == "tfrac") && word_follows()) {
+      // \frac{\text{km}}{\text{h}}
+      const auto [top, middle] = braced(in, end);
+      const auto [bottom, after] = middle == std::string_view::npos
+                                       ? std::pair{std::string_view{}, middle}
+                                       : braced(in, middle);
+      if (after != std::string_view::npos && is_text_only(top) && is_text_only(bottom)) {
+        push(TokenKind::kText, in.substr(i, after - i));
+        return after;
+      }
+    }
     if (contains(kDropped, name)) {
       if ((name == "left" || name == "right") && end < in.size() && in[end] == '.') return end + 1;
       return end;
@@ -398,6 +423,17 @@ class Tokeniser {
     return end;
   }
 
+  /// Nothing but one \text{...}, \mathrm{...} or the like.
+  bool is_text_only(std::string_view in) {
+    in = trim(in);
+    if (!in.starts_with('\\')) return false;
+    std::size_t end = 1;
+    while (end < in.size() && is_letter(in[end])) ++end;
+    const std::string_view name = in.substr(1, end - 1);
+    return name != "mathbf" && name != "mathit" && contains(kTextCommands, name) &&
+           braced(in, end).second == in.size() && in.find_first_of("0123456789") == in.npos;
+  }
+
   /// \text{...}: single letters, numbers and function names are mathematics in another font; all
   /// else is words.
   std::size_t scan_text(std::string_view in, std::size_t end, int nesting) {
@@ -410,16 +446,19 @@ class Tokeniser {
         !stream_.tokens.empty() &&
         (stream_.tokens.back().kind == TokenKind::kNumber || stream_.tokens.back().text == "}" ||
          stream_.tokens.back().text == ")" || stream_.tokens.back().text == "pi" ||
-         stream_.tokens.back().text == "/");
+         stream_.tokens.back().text == "/" ||
+         (stream_.tokens.size() > 1 && stream_.tokens.back().text == "*" &&
+          stream_.tokens[stream_.tokens.size() - 2].kind == TokenKind::kText));
     const bool unit_letter =
         inner.size() == 1 && after_value &&
         std::string_view("mgshlLJNWVKCFA").find(inner[0]) != std::string_view::npos;
     const bool starts_with_digit = !inner.empty() && is_digit(inner[0]);  // \text{10 cm}
-    const bool number =
-        !inner.empty() && inner.find_first_not_of("0123456789.,-+/ ") == std::string_view::npos;
+    const bool number = !inner.empty() &&
+                        inner.find_first_not_of("0123456789.,-+/()[]: ") == std::string_view::npos;
+    const bool separator = !inner.empty() && (inner[0] == ',' || inner[0] == ';');
     static constexpr std::string_view kNames[] = {
-        "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan",
-        "ln",  "log", "exp", "gcd", "lcm", "max", "min",    "arccot"};
+        "sin",    "cos", "tan", "cot", "sec", "csc", "cis", "arcsin", "arccos",
+        "arctan", "ln",  "log", "exp", "gcd", "lcm", "max", "min",    "arccot"};
     const bool markup =
         inner.find('\\') != std::string_view::npos || inner.find('^') != std::string_view::npos;
     if (content.size() > inner.size()) space_ = true;
@@ -427,7 +466,8 @@ class Tokeniser {
       push(TokenKind::kCommand, inner);
     } else if (inner == "infinity" || inner == "Infinity") {
       push(TokenKind::kCommand, "infty");
-    } else if (((short_math && !unit_letter) || number || markup || starts_with_digit) &&
+    } else if (((short_math && !unit_letter) || number || markup || starts_with_digit ||
+                separator) &&
                nesting < 20) {
       scan(inner, nesting + 1);
     } else if (!inner.empty()) {
@@ -453,6 +493,8 @@ class Tokeniser {
       j += 2;
     } else if (rest.starts_with("{\\,}")) {
       j += 4;
+    } else if (rest.starts_with("\\text{,}")) {
+      j += 8;
     } else if (rest.starts_with(" ") || rest.starts_with("~")) {
       j += 1;
     } else if (rest.starts_with(",")) {

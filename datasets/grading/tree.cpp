@@ -77,9 +77,9 @@ std::string_view name_of(NodeKind kind) {
 
 std::string_view name_of(Function function) {
   static constexpr std::string_view kNames[] = {
-      "none",   "sin",    "cos",  "tan",       "cot",      "sec", "csc", "arcsin", "arccos",
-      "arctan", "arccot", "sinh", "cosh",      "tanh",     "exp", "ln",  "log10",  "log-base",
-      "abs",    "floor",  "ceil", "factorial", "binomial", "gcd", "max", "min"};
+      "none",     "sin",    "cos",    "tan",  "cot",       "sec",      "cis", "csc", "arcsin",
+      "arccos",   "arctan", "arccot", "sinh", "cosh",      "tanh",     "exp", "ln",  "log10",
+      "log-base", "abs",    "floor",  "ceil", "factorial", "binomial", "gcd", "max", "min"};
   return kNames[static_cast<std::size_t>(function)];
 }
 

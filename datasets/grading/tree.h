@@ -52,6 +52,7 @@ enum class Function : std::uint8_t {
   kTan,
   kCot,
   kSec,
+  kCis,  ///< cos + i sin
   kCsc,
   kArcsin,
   kArccos,
