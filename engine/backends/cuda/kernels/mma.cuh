@@ -167,4 +167,13 @@ __device__ __forceinline__ float from_element(std::uint16_t v) {
     return from_brain(v);
 }
 
+/// The power of two that brings a row's largest magnitude to [2^14, 2^15), as a float; 1 for rows
+/// of zeros and for rows with infinities or NaNs, which stay what they are.
+__device__ __forceinline__ float half_range_scale(float largest) {
+  if (!(largest > 0.0f) || !(largest < INFINITY)) return 1.0f;
+  const int exponent = static_cast<int>(__float_as_uint(largest) >> 23) - 127;
+  const int shift = min(14 - exponent, 100);  // 2^-shift stays a normal number
+  return __uint_as_float(static_cast<unsigned>(shift + 127) << 23);
+}
+
 }  // namespace moebench::cuda

@@ -11,15 +11,6 @@ struct Source {
   std::int64_t heads, k, row_stride, head_stride;
 };
 
-/// The power of two that brings a row's largest magnitude to [2^14, 2^15), as a float; 1 for rows
-/// of zeros and for rows with infinities or NaNs, which stay what they are.
-__device__ float half_range_scale(float largest) {
-  if (!(largest > 0.0f) || !(largest < INFINITY)) return 1.0f;
-  const int exponent = static_cast<int>(__float_as_uint(largest) >> 23) - 127;
-  const int shift = min(14 - exponent, 100);  // 2^-shift stays a normal number
-  return __uint_as_float(static_cast<unsigned>(shift + 127) << 23);
-}
-
 template <Element16 kElement>
 __global__ void __launch_bounds__(kRowThreads) round_rows_16(RoundedRows to, Source from) {
   const std::int64_t row = blockIdx.x;
