@@ -289,6 +289,12 @@ bool Comparer::list_to_real_set(const Reference& e, RealSet& set) {
       return false;
     parts.push_back(std::move(part));
   }
+  // Intervals that overlap are several answers: "[1,4] or (1,4)".
+  for (std::size_t i = 0; i < parts.size() && !relations; ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!intersect(parts[i], parts[j]).pieces.empty()) return false;
+    }
+  }
   RealSet common = parts[0], all = parts[0];
   for (std::size_t i = 1; i < parts.size(); ++i) {
     common = intersect(common, parts[i]);

@@ -507,6 +507,8 @@ class Tokeniser {
     if (j + 3 > in.size() || !is_digit(in[j]) || !is_digit(in[j + 1]) || !is_digit(in[j + 2]))
       return i;
     if (j + 3 < in.size() && is_digit(in[j + 3])) return i;
+    const bool space = rest[0] == ' ' || rest[0] == '~' || rest.starts_with("\\ ");
+    if (space && j + 3 < in.size() && in[j + 3] == '/') return i;  // 59 205/256
     return j + 3;
   }
 
