@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -133,6 +134,8 @@ class Backend {
   virtual void upload(void* device, const void* host, std::size_t bytes) = 0;
   virtual void download(void* host, const void* device, std::size_t bytes) = 0;  ///< waits
   virtual void synchronize() = 0;
+  /// What is free of the device's own memory; nothing for a backend that works in the host's.
+  virtual std::optional<std::size_t> free_memory_bytes() const { return std::nullopt; }
 
   // --- weights: the bytes of `source` need to stay valid (a mapping) only when the returned Weight
   // says size_bytes() == 0; otherwise they were copied or repacked. Types: every DType the room's

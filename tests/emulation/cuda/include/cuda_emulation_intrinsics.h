@@ -8,6 +8,10 @@
 #include <cassert>
 #include <limits>
 
+using std::isfinite;
+using std::isinf;
+using std::isnan;
+
 inline float __fmaf_rn(float a, float b, float c) { return std::fma(a, b, c); }
 inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fsub_rn(float a, float b) { return a - b; }
