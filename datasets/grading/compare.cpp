@@ -194,6 +194,7 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
   if (either(NodeKind::kBase)) {
     Reference value;
     if (a == NodeKind::kRelation && strip_label(answer, value)) return compare(gold, value);
+    if (g == NodeKind::kRelation && strip_label(gold, value)) return compare(value, answer);
     if (g == NodeKind::kNegate && a == NodeKind::kNegate)
       return compare(gold.child(0), answer.child(0));
     const bool same =
@@ -238,6 +239,9 @@ Outcome Comparer::compare(const Reference& gold, const Reference& answer) {
         value.node().kind == NodeKind::kBracket &&
         answer.child(0).node().kind == NodeKind::kBracket)
       return compare(gold, value);  // (a, b) = (1, 2)
+    if (g == NodeKind::kRelation && !is_list(gold) && strip_label(gold, value) &&
+        value.node().kind == NodeKind::kBracket && gold.child(0).node().kind == NodeKind::kBracket)
+      return compare(value, answer);
     std::vector<Reference> left = flatten(gold), right = flatten(answer);
     const auto drop_names = [&](std::vector<Reference>& values) {
       if (values.empty() || values[0].node().kind != NodeKind::kRelation) return;

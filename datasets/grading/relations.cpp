@@ -82,6 +82,10 @@ bool Comparer::names_its_value(const Reference& gold) const {
       if (node.flag) return true;
       for (std::size_t i = 0; i < node.children.size(); ++i) {
         const Node& factor = name.child(i).node();
+        if (factor.kind == NodeKind::kText) return true;  // m angle ABC
+      }
+      for (std::size_t i = 0; i < node.children.size(); ++i) {
+        const Node& factor = name.child(i).node();
         if (factor.kind == NodeKind::kSymbol && factor.text[0] >= 'a') return false;
       }
       return true;
