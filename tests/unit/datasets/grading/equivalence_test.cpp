@@ -65,8 +65,8 @@ TEST(EquivalenceTest, IsReflexive) {
   }
 }
 
-/// Rulings that are not symmetric by their nature: the gold's precision, the gold's percent sign, and
-/// (kind "one-sided") what may stand in front of an answer: "a + b = 4" answers 4, but a gold
+/// Rulings that are not symmetric by their nature: the gold's precision, the gold's percent sign,
+/// and (kind "one-sided") what may stand in front of an answer: "a + b = 4" answers 4, but a gold
 /// "x + y = 4" is a line; b answers (B), but a gold b is a variable.
 TEST(EquivalenceTest, IsSymmetricExceptForDecimalsAndPercent) {
   for (const Row& row : labelled_pairs()) {
