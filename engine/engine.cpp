@@ -81,6 +81,8 @@ std::string refusal_of(const GenerationRequest& request, std::int64_t max_contex
   if (request.max_tokens < 1) return "max_tokens is less than 1";
   if (request.max_thinking_tokens < 0) return "max_thinking_tokens is negative";
   if (request.top_logprobs < 0) return "top_logprobs is negative";
+  if (request.max_thinking_tokens > 0 && !request.separate_thinking)
+    return "a thinking budget needs the thinking told apart";
   if (n == 0) return "the prompt is empty";
   if (n >= max_context_tokens)
     return "the prompt has " + std::to_string(n) + " tokens; the context holds " +
@@ -106,6 +108,9 @@ class EngineOverStepLoop final : public Engine {
   std::vector<std::int64_t> expert_token_counts() override { return loop_->expert_token_counts(); }
   std::vector<std::int32_t> tokenize(const std::string& text) const override {
     return tokenizer().encode(text);
+  }
+  std::string token_bytes(std::int32_t token) const override {
+    return std::string(tokenizer().token_bytes(token));
   }
 
  private:
@@ -163,7 +168,8 @@ void EngineOverStepLoop::load(const EngineOptions& options) {
   const std::int64_t bytes_per_token = KvCache::bytes_per_token(config_, kv_type);
   const std::int64_t workspace_bytes = Forward::workspace_bytes(
       config_, {options.max_step_tokens, options.max_batch_sequences,
-                config_.max_positions / PagePool::kBlockTokens + 1, options.max_batch_sequences});
+                config_.max_positions / PagePool::kBlockTokens + 1,
+                options.max_batch_sequences + SchedulerLimits::kMaxPromptLogitRows});
   const CacheSize size =
       choose_cache_size(options, config_, bytes_per_token,
                         std::max<std::int64_t>(0, available_memory_bytes() - mapped_bytes -
@@ -243,6 +249,7 @@ std::unique_ptr<Sequence> EngineOverStepLoop::sequence_of(const GenerationReques
   sequence->request_id = request.id;
   sequence->sampling = request.sampling;
   sequence->top_logprobs = request.top_logprobs;
+  sequence->wants_prompt_logprobs = request.prompt_logprobs && request.top_logprobs > 0;
   sequence->tokens = std::move(prompt.tokens);
   sequence->prompt_tokens = sequence->n_tokens();
   const std::int64_t longest =
@@ -251,6 +258,7 @@ std::unique_ptr<Sequence> EngineOverStepLoop::sequence_of(const GenerationReques
   StreamDecoderOptions text;
   text.stop = request.stop;
   text.starts_in_thinking = prompt.starts_in_thinking;
+  text.separate_thinking = request.separate_thinking;
   const OutputLimits limits{request.max_tokens, request.max_thinking_tokens,
                             info_.max_context_tokens, request.ignore_eos};
   sequence->output = std::make_unique<Output>(tokenizer_ ? &*tokenizer_ : nullptr, std::move(text),

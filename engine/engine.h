@@ -69,6 +69,11 @@ struct GenerationRequest {
   std::vector<std::string> stop;         ///< not looked for inside the thinking; cut from the text
   bool ignore_eos = false;               ///< for speed measurements
   int top_logprobs = 0;                  ///< > 0: logprob of each token and of the best few
+  /// With top_logprobs: of the prompt's tokens, too. Such a prompt is computed as a whole, as the
+  /// prefix cache keeps no logits.
+  bool prompt_logprobs = false;
+  /// False: tags and thinking are ordinary text, as other servers' raw completions give them.
+  bool separate_thinking = true;
 };
 
 enum class FinishReason : std::uint8_t {
@@ -99,7 +104,11 @@ struct GenerationEvent {
   std::chrono::steady_clock::time_point time;
   std::vector<std::int32_t> tokens;
   std::vector<TokenLogprobs> logprobs;  ///< one a token, when asked for
-  std::string thinking_delta;           ///< valid UTF-8 pieces; the tags themselves are in neither
+  /// In the first event with a token, when asked for: the prompt as the model saw it, and a logprob
+  /// for each of its tokens but the first, which nothing predicts.
+  std::vector<std::int32_t> prompt_tokens;
+  std::vector<TokenLogprobs> prompt_logprobs;
+  std::string thinking_delta;  ///< valid UTF-8 pieces; the tags themselves are in neither
   std::string text_delta;
   // In the last event of a request:
   FinishReason finish = FinishReason::kNone;
@@ -138,6 +147,9 @@ class Engine {
   virtual std::vector<std::int64_t> expert_token_counts() = 0;
   /// Token ids of a text as the model's tokenizer sees it (no template, no BOS).
   virtual std::vector<std::int32_t> tokenize(const std::string& text) const = 0;
+  /// The bytes that a token adds to a text, which may be part of a character. Throws Error(kUsage)
+  /// for an id without a token, or a model without a tokenizer.
+  virtual std::string token_bytes(std::int32_t token) const = 0;
 };
 
 /// What a model's files say, without loading the weights.

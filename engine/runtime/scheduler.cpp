@@ -17,6 +17,18 @@ bool is_decoding(const Sequence& sequence) noexcept {
   return sequence.pending_tokens() == 1 && sequence.n_tokens() > sequence.prompt_tokens;
 }
 
+/// How many pending rows a sequence may compute, taken from what is left.
+std::int64_t take_rows(const Sequence& sequence, std::int64_t& rows_left,
+                       std::int64_t& logit_rows_left) noexcept {
+  std::int64_t rows = std::min(rows_left, sequence.pending_tokens());
+  if (sequence.wants_prompt_logprobs) {
+    rows = std::min(rows, logit_rows_left);
+    logit_rows_left -= rows;
+  }
+  rows_left -= rows;
+  return rows;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(PagePool& pool, const SchedulerLimits& limits) : pool_(pool), limits_(limits) {
@@ -38,16 +50,16 @@ void Scheduler::plan(Batch& batch) {
   make_room();
 
   std::int64_t rows_left = limits_.max_step_tokens;
+  std::int64_t logit_rows_left = SchedulerLimits::kMaxPromptLogitRows;
   for (const auto& sequence : running_) {
     sequence->step_rows = is_decoding(*sequence) ? 1 : 0;
     rows_left -= sequence->step_rows;
   }
   for (const auto& sequence : running_) {
     if (sequence->step_rows > 0) continue;
-    sequence->step_rows = std::min(rows_left, sequence->pending_tokens());
-    rows_left -= sequence->step_rows;
+    sequence->step_rows = take_rows(*sequence, rows_left, logit_rows_left);
   }
-  admit(rows_left);
+  admit(rows_left, logit_rows_left);
 
   for (const auto& sequence : running_) {
     if (sequence->step_rows == 0) continue;
@@ -92,13 +104,16 @@ void Scheduler::give_back_pages(Sequence& sequence) {
   sequence.step_rows = 0;
 }
 
-void Scheduler::admit(std::int64_t& rows_left) {
+void Scheduler::admit(std::int64_t rows_left, std::int64_t logit_rows_left) {
   std::size_t next = 0;
   while (next < waiting_.size() && rows_left > 0 && n_running() < limits_.max_sequences) {
     Sequence& sequence = *waiting_[next];
-    // The last token is always computed: its logits are what the sequence is here for.
+    // The last token is always computed: its logits are what the sequence is here for. So are all
+    // of them where the prompt's log-probabilities are wanted.
     const std::int64_t shareable =
-        std::min(sequence.prompt_tokens, sequence.n_tokens() - 1) / kBlockTokens;
+        sequence.wants_prompt_logprobs
+            ? 0
+            : std::min(sequence.prompt_tokens, sequence.n_tokens() - 1) / kBlockTokens;
     const PagePool::Match match = pool_.find(sequence.tokens, shareable);
     if (match.pending) {
       ++next;
@@ -126,8 +141,7 @@ void Scheduler::admit(std::int64_t& rows_left) {
       if (!entered) break;
       node = *entered;
     }
-    sequence.step_rows = std::min(rows_left, sequence.pending_tokens());
-    rows_left -= sequence.step_rows;
+    sequence.step_rows = take_rows(sequence, rows_left, logit_rows_left);
     std::unique_ptr<Sequence> admitted = std::move(waiting_[next]);
     waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(next));
     insert(running_, std::move(admitted));

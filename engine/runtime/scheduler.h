@@ -12,6 +12,9 @@ namespace moebench {
 struct SchedulerLimits {
   std::int64_t max_sequences = 0;    ///< decoded together
   std::int64_t max_step_tokens = 0;  ///< rows of a step; at least max_sequences
+  /// Prompt rows of a step that get logits, over all sequences that want their prompt's logprobs:
+  /// a row of logits takes vocab * 4 bytes.
+  static constexpr std::int64_t kMaxPromptLogitRows = 64;
 };
 
 /// One step: which sequences compute how many of their pending tokens (Sequence::step_rows). The
@@ -51,7 +54,7 @@ class Scheduler {
   static void insert(Queue& queue, std::unique_ptr<Sequence> sequence);
   bool extend_pages(Sequence& sequence);
   void make_room();
-  void admit(std::int64_t& rows_left);
+  void admit(std::int64_t rows_left, std::int64_t logit_rows_left);
   void preempt_youngest();
   void give_back_pages(Sequence& sequence);
 

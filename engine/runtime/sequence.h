@@ -16,6 +16,8 @@ struct Sequence {
   std::uint64_t request_id = 0;
   SamplingSettings sampling;
   int top_logprobs = 0;
+  bool wants_prompt_logprobs = false;
+  std::vector<TokenLogprobs> prompt_logprobs;  ///< of tokens 1, 2, ... of the prompt, so far
 
   std::vector<std::int32_t> tokens;  ///< the prompt, then what was generated (or forced)
   std::int64_t prompt_tokens = 0;

@@ -27,8 +27,10 @@ std::int64_t blocks(std::int64_t tokens) noexcept {
 struct StepLoop::Rows {
   std::vector<std::int32_t> token_ids, positions, sequence_of_row, query_begin, context_tokens;
   std::vector<std::int32_t> block_table, logit_rows;
-  std::vector<SampleRow> sample_rows;    // one a logit row
-  std::vector<Sequence*> sampled;        // whose logit rows these are
+  std::vector<SampleRow> sample_rows;  // one a logit row
+  std::vector<Sequence*> sampled;      // whose logit rows these are
+  std::vector<Sequence*> scored;       // whose prompt rows' logits follow those
+  std::vector<std::int32_t> scored_rows;
   std::vector<std::int32_t> new_tokens;  // what was drawn, one a logit row
   std::int64_t context_tokens_read = 0;  // summed over rows
 
@@ -47,6 +49,8 @@ struct StepLoop::Rows {
       v->clear();
     sample_rows.clear();
     sampled.clear();
+    scored.clear();
+    scored_rows.clear();
     context_tokens_read = 0;
   }
 };
@@ -61,7 +65,7 @@ StepLoop::StepLoop(const ModelConfig& config, const Weights& weights, Backend& b
       cache_(config, backend, settings.kv_type, settings.n_pages),
       forward_(config, weights, backend,
                {settings.limits.max_step_tokens, settings.limits.max_sequences, max_blocks_,
-                settings.limits.max_sequences}),
+                settings.limits.max_sequences + SchedulerLimits::kMaxPromptLogitRows}),
       costs_(config, weights),
       sampled_(backend.allocate(static_cast<std::size_t>(settings.limits.max_sequences) *
                                 sizeof(std::int32_t))),
@@ -214,12 +218,20 @@ void StepLoop::fill_rows(const Batch& batch) {
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     Sequence& s = *batch.sequences[i];
     r.query_begin.push_back(row);
+    std::size_t scored_of_sequence = 0;
     for (std::int64_t k = 0; k < s.step_rows; ++k, ++row) {
       const std::int64_t position = s.computed_tokens + k;
       r.token_ids.push_back(s.tokens[static_cast<std::size_t>(position)]);
       r.positions.push_back(static_cast<std::int32_t>(position));
       r.sequence_of_row.push_back(static_cast<std::int32_t>(i));
       r.context_tokens_read += position + 1;
+      // A row's logits are about the next token. After a preemption, some are known already.
+      const auto known = static_cast<std::int64_t>(s.prompt_logprobs.size() + scored_of_sequence);
+      if (s.wants_prompt_logprobs && position == known && position + 1 < s.prompt_tokens) {
+        r.scored.push_back(&s);
+        r.scored_rows.push_back(row);
+        ++scored_of_sequence;
+      }
     }
     r.context_tokens.push_back(static_cast<std::int32_t>(s.computed_tokens + s.step_rows));
     r.block_table.insert(r.block_table.end(), s.pages.begin(), s.pages.end());
@@ -234,6 +246,7 @@ void StepLoop::fill_rows(const Batch& batch) {
                           static_cast<std::uint64_t>(s.n_tokens()))});
   }
   r.query_begin.push_back(row);
+  r.logit_rows.insert(r.logit_rows.end(), r.scored_rows.begin(), r.scored_rows.end());
 }
 
 void StepLoop::step(const Batch& batch) {
@@ -246,9 +259,11 @@ void StepLoop::step(const Batch& batch) {
                                      cache_.layers());
   if (stop_) return;
   const std::int64_t n_logits = static_cast<std::int64_t>(r.logit_rows.size());
-  r.new_tokens.resize(r.logit_rows.size());
-  if (n_logits > 0) {
-    backend_.sample(Tensor::contiguous(sampled_->data(), DType::kI32, {n_logits}), logits,
+  const std::int64_t n_sampled = static_cast<std::int64_t>(r.sampled.size());
+  r.new_tokens.resize(r.sampled.size());
+  if (n_sampled > 0) {
+    backend_.sample(Tensor::contiguous(sampled_->data(), DType::kI32, {n_sampled}),
+                    Tensor::contiguous(logits.data, DType::kF32, {n_sampled, logits.shape[1]}),
                     r.sample_rows);
     backend_.download(r.new_tokens.data(), sampled_->data(),
                       r.new_tokens.size() * sizeof(std::int32_t));
@@ -263,6 +278,7 @@ void StepLoop::step(const Batch& batch) {
   record.flops = costs_.flops(batch.n_tokens, n_logits, r.context_tokens_read);
   scheduler_.commit(batch);
 
+  score_prompts(logits);
   std::vector<GenerationEvent> events;
   events.reserve(r.sampled.size());
   for (std::size_t i = 0; i < r.sampled.size(); ++i) {
@@ -284,6 +300,20 @@ void StepLoop::step(const Batch& batch) {
   publish(std::move(events));
 }
 
+/// Log-probabilities of prompt tokens from the rows after the sampled ones.
+void StepLoop::score_prompts(const Tensor& logits) {
+  const Rows& r = *rows_;
+  for (std::size_t i = 0; i < r.scored.size(); ++i) {
+    Sequence& s = *r.scored[i];
+    backend_.download(logits_row_.data(),
+                      logits.row<float>(static_cast<std::int64_t>(r.sampled.size() + i)),
+                      logits_row_.size() * sizeof(float));
+    const std::int32_t token = s.tokens[s.prompt_logprobs.size() + 1];
+    s.prompt_logprobs.push_back(token_logprobs({logits_row_.data(), logits_row_.size()}, token,
+                                               static_cast<std::size_t>(s.top_logprobs)));
+  }
+}
+
 GenerationEvent StepLoop::deliver(Sequence& sequence, std::int32_t sampled, const float* logits) {
   GenerationEvent event;
   event.request_id = sequence.request_id;
@@ -295,6 +325,11 @@ GenerationEvent StepLoop::deliver(Sequence& sequence, std::int32_t sampled, cons
     event.failure =
         "the model's logits are not numbers (NaN) at token " + std::to_string(sequence.n_tokens());
     return event;
+  }
+  if (sequence.wants_prompt_logprobs && sequence.n_tokens() == sequence.prompt_tokens) {
+    event.prompt_tokens = sequence.tokens;
+    event.prompt_logprobs = std::exchange(sequence.prompt_logprobs, {});
+    sequence.wants_prompt_logprobs = false;
   }
   const std::int32_t token = sequence.output->forced_token().value_or(sampled);
   if (logits != nullptr)

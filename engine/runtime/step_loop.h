@@ -55,6 +55,7 @@ class StepLoop {
   void cancel_now(std::uint64_t request_id, std::vector<GenerationEvent>& events);
   void step(const Batch& batch);
   void fill_rows(const Batch& batch);
+  void score_prompts(const Tensor& logits);
   GenerationEvent deliver(Sequence& sequence, std::int32_t sampled, const float* logits);
   void count_experts(StepRecord& record, bool logits);
   void publish(std::vector<GenerationEvent> events);

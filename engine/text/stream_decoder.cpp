@@ -23,7 +23,9 @@ std::size_t held_back(std::string_view text, std::string_view pattern) {
 StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, StreamDecoderOptions options)
     : tokenizer_(tokenizer),
       options_(std::move(options)),
-      state_(options_.starts_in_thinking ? State::kThinking : State::kStart) {
+      state_(!options_.separate_thinking   ? State::kAnswer
+             : options_.starts_in_thinking ? State::kThinking
+                                           : State::kStart) {
   MOEBENCH_CHECK(!options_.thinking_open.empty() && !options_.thinking_close.empty());
   std::erase_if(options_.stop, [](const std::string& stop) { return stop.empty(); });
 }

@@ -14,6 +14,7 @@ struct StreamDecoderOptions {
       {};  ///< not looked for inside the thinking; empty strings are ignored
   /// The prompt's end has opened the thinking already; see opens_thinking().
   bool starts_in_thinking = false;
+  bool separate_thinking = true;  ///< false: everything is text, tags included
   std::string thinking_open = "<think>";
   std::string thinking_close = "</think>";
 };

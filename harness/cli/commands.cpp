@@ -14,6 +14,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_cost_command(app, chosen);
   add_claims_command(app, chosen);
   add_generate_command(app, chosen);
+  add_serve_command(app, chosen);
 }
 
 }  // namespace moebench
