@@ -1,6 +1,9 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <random>
@@ -70,6 +73,39 @@ std::vector<T> pick_rows(std::span<const T> all, std::int64_t width, std::span<c
   return picked;
 }
 
+/// Random bytes of a stored type with scales that keep the values near `deviation`: for types that
+/// from_f32 does not write.
+inline void fill_blocks(std::vector<std::byte>& bytes, DType dtype, std::uint32_t seed,
+                        float deviation) {
+  std::mt19937 generator(seed);
+  for (std::byte& b : bytes) b = static_cast<std::byte>(generator() & 255);
+  const std::size_t block = traits(dtype).block_bytes;
+  const auto put_half = [&](std::size_t at, float value) {
+    const std::uint16_t half = f32_to_f16(value);
+    std::memcpy(bytes.data() + at, &half, sizeof half);
+  };
+  for (std::size_t at = 0; at < bytes.size(); at += block) switch (dtype) {
+      case DType::kF8E4M3:  // magnitudes up to 1.875, subnormals among them
+        bytes[at] &= static_cast<std::byte>(0xbf);
+        break;
+      case DType::kMXFP4:  // 2^-6 .. 2^-3
+        bytes[at] = static_cast<std::byte>(121 + (static_cast<int>(bytes[at]) & 3));
+        break;
+      case DType::kQ2_K:
+        put_half(at + 80, deviation / 16);
+        put_half(at + 82, deviation / 12);
+        break;
+      case DType::kQ3_K:
+        put_half(at + 108, deviation / 40);
+        break;
+      case DType::kIQ4_XS:
+        put_half(at, deviation / 1000);
+        break;
+      default:
+        FAIL() << "no recipe for random weights of type " << name(dtype);
+    }
+}
+
 /// Weights of a stored type; made once, kept for the program's life.
 inline TensorView stored(DType dtype, const Shape& shape, std::uint32_t seed, float deviation) {
   static std::map<std::tuple<DType, std::int64_t, std::int64_t, std::uint32_t, float>,
@@ -77,9 +113,12 @@ inline TensorView stored(DType dtype, const Shape& shape, std::uint32_t seed, fl
       made;
   std::vector<std::byte>& bytes = made[{dtype, shape.elements(), shape.back(), seed, deviation}];
   if (bytes.empty()) {
-    const std::vector<float>& values = normal(shape.elements(), seed, deviation);
-    bytes.resize(row_bytes(dtype, values.size()));
-    from_f32(bytes.data(), dtype, values);
+    const auto elements = static_cast<std::size_t>(shape.elements());
+    bytes.resize(row_bytes(dtype, elements));
+    if (can_convert_from_f32(dtype))
+      from_f32(bytes.data(), dtype, normal(shape.elements(), seed, deviation));
+    else
+      fill_blocks(bytes, dtype, seed, deviation);
   }
   return {bytes.data(), dtype, shape};
 }

@@ -225,16 +225,18 @@ struct AttentionShape {
   bool latent;
   DType cache;
   std::int64_t window;
-  bool prefill;  // one sequence of which a run of rows is new, else one row of each sequence
+  bool prefill;     // one sequence of which a run of rows is new, else one row of each sequence
+  int stride = 3;   // decode: positions between the ends of neighbouring sequences
+  int before = 40;  // prefill: positions before row 0
 };
 
-/// Decode: row r is the newest of its own sequence of 1 + 3 r positions. Prefill: row r is position
-/// 40 + r of one sequence; a batch computes each row in whatever company the named rows make (as
-/// chunks: its neighbours are written by a call before it).
+/// Decode: row r is the newest of its own sequence of 1 + stride r positions. Prefill: row r is
+/// position before + r of one sequence; a batch computes each row in whatever company the named
+/// rows make (as chunks: its neighbours are written by a call before it).
 Op attention_op(const AttentionShape& s) {
   return [=](Backend& b, std::span<const int> rows) {
-    constexpr std::int64_t kBlock = KvLayer::kBlockTokens, kBefore = 40;
-    const std::int64_t longest = s.prefill ? kBefore + kRows : 1 + 3 * (kRows - 1);
+    constexpr std::int64_t kBlock = KvLayer::kBlockTokens;
+    const std::int64_t longest = s.prefill ? s.before + kRows : 1 + s.stride * (kRows - 1);
     const std::int64_t blocks = (longest + kBlock - 1) / kBlock;
     const std::int64_t sequences = s.prefill ? 1 : static_cast<std::int64_t>(rows.size());
     const std::int64_t pages = sequences * blocks;
@@ -297,7 +299,7 @@ Op attention_op(const AttentionShape& s) {
       past.begin.push_back(0);
       now.begin.push_back(0);
       for (std::int64_t q = 0; q < sequences; ++q) {
-        const int row = rows[static_cast<std::size_t>(q)], last = 3 * row;
+        const int row = rows[static_cast<std::size_t>(q)], last = s.stride * row;
         for (int p = 0; p < last; ++p) {
           past.positions.push_back(p);
           past.owner.push_back(static_cast<std::int32_t>(q));
@@ -334,8 +336,8 @@ Op attention_op(const AttentionShape& s) {
     for (std::size_t i = 0; i < sorted.size();) {
       std::size_t j = i + 1;
       while (j < sorted.size() && sorted[j] == sorted[j - 1] + 1) ++j;
-      const int first = static_cast<int>(kBefore) + sorted[i];
-      const int last = static_cast<int>(kBefore) + sorted[j - 1] + 1;
+      const int first = s.before + sorted[i];
+      const int last = s.before + sorted[j - 1] + 1;
       if (first > written) run_step(rows_from(written, first), false);
       const std::vector<float> out = run_step(rows_from(first, last), true);
       const auto width = static_cast<std::size_t>(s.heads * s.value_width);
@@ -378,6 +380,15 @@ std::vector<OpCase> op_cases() {
         2 * tolerance_for(dtype));
     if (block <= 32 || dtype == DType::kQ6_K) add("embed_" + type, embed_op(dtype, 256), 1e-6);
   }
+  // Types that only files bring, and widths of which several parts of k are uneven.
+  for (const DType dtype :
+       {DType::kF8E4M3, DType::kMXFP4, DType::kQ2_K, DType::kQ3_K, DType::kIQ4_XS}) {
+    const std::int64_t k = is_quantized(dtype) ? 512 : 300;
+    add("matmul_" + std::string(name(dtype)), matmul_op(dtype, 37, k, true, true), 2e-2);
+    add("experts_" + std::string(name(dtype)), experts_op(dtype, dtype, 256, 256), 4e-2);
+  }
+  add("matmul_bf16_deep", matmul_op(DType::kBF16, 21, 1408, false, false), 2e-5);
+  add("matmul_q8_0_deep", matmul_op(DType::kQ8_0, 21, 1440, false, false), 2e-2);
   add("experts_f32_odd", experts_op(DType::kF32, DType::kF32, 45, 37), 1e-4);
   add("experts_q4_k_down_q5_0", experts_op(DType::kQ4_K, DType::kQ5_0, 256, 352), 4e-2);
   add("experts_q8_0_down_q6_k", experts_op(DType::kQ8_0, DType::kQ6_K, 160, 256), 4e-2);
@@ -403,6 +414,21 @@ std::vector<OpCase> op_cases() {
       add("attention_gqa_window" + suffix, attention_op({10, 2, 21, 19, false, cache, 33, prefill}),
           1e-4);
     }
+  // Contexts beyond what one pass of a kernel covers, and the widths of DeepSeek's latent heads.
+  for (const DType cache : {DType::kF16, DType::kF32}) {
+    const std::string suffix = "_" + std::string(name(cache));
+    AttentionShape far{4, 2, 16, 16, false, cache, 0, false, 11, 0};
+    add("attention_far_decode" + suffix, attention_op(far), 1e-4);
+    far.window = 70;
+    add("attention_far_decode_window" + suffix, attention_op(far), 1e-4);
+    far.prefill = true;
+    far.before = 480;
+    add("attention_far_prefill_window" + suffix, attention_op(far), 1e-4);
+    far.window = 0;
+    add("attention_far_prefill" + suffix, attention_op(far), 1e-4);
+    add("attention_mla_wide" + suffix, attention_op({20, 1, 576, 512, true, cache, 0, false, 1, 0}),
+        1e-4);
+  }
   return cases;
 }
 
