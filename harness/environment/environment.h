@@ -17,6 +17,9 @@ BuildRecord build_record();
 /// The largest resident set of this process so far.
 std::int64_t peak_memory_bytes();
 
+/// User and system time of all threads of this process so far.
+double process_cpu_seconds();
+
 /// "2026-01-31T12:00:00Z"
 std::string utc_now();
 

@@ -96,7 +96,7 @@ PlayResult Segment::play() {
   const double overhead_ms = with_overhead ? measure_overhead_ms(plan_, attempts) : 0;
 
   const auto segment = static_cast<std::int64_t>(record_.segments.size());
-  record_.segments.push_back({utc_now(), "", 0});
+  record_.segments.push_back({utc_now(), "", 0, std::nullopt});
   write(RunStatus::kRunning);
 
   PlayListener listener;
@@ -106,7 +106,9 @@ PlayResult Segment::play() {
   // The earlier samples are copied: the player reads them while finished() appends.
   const std::vector<SampleRecord> earlier = samples_;
   start_ = last_write_ = Clock::now();
+  const double cpu_before = process_cpu_seconds();
   const PlayResult result = moebench::play(plan_, attempts, client_, segment, earlier, listener);
+  record_.segments.back().cpu_seconds = process_cpu_seconds() - cpu_before;
   display_.clear();
 
   take_steps();

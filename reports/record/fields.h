@@ -112,6 +112,7 @@ void visit(F& f, RunSegment& r) {
   f.field("started_utc", r.started_utc);
   f.optional("ended_utc", r.ended_utc);
   f.optional("wall_seconds", r.wall_seconds);
+  f.optional("cpu_seconds", r.cpu_seconds);
 }
 
 template <class F>

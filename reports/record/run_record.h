@@ -92,6 +92,9 @@ struct MachinePrice {
 struct RunSegment {
   std::string started_utc, ended_utc;  ///< ISO 8601; ended empty while it runs or when killed
   double wall_seconds = 0;             ///< first issue to last token; excludes loading
+  /// User and system time of all of this process' threads meanwhile: what a busy neighbour can't
+  /// stretch as it stretches the wall time. Absent in records of older builds.
+  std::optional<double> cpu_seconds = {};
 };
 
 /// All steps of one kind together. `kind` is "prefill", "decode" or "mixed" (both in one pass).
