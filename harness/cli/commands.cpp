@@ -11,6 +11,8 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_score_command(app, chosen);
   add_data_command(app, chosen);
   add_compare_command(app, chosen);
+  add_gate_command(app, chosen);
+  add_history_command(app, chosen);
   add_cost_command(app, chosen);
   add_claims_command(app, chosen);
   add_generate_command(app, chosen);

@@ -23,6 +23,8 @@ void add_model_command(CLI::App& app, Action& chosen);
 void add_score_command(CLI::App& app, Action& chosen);
 void add_data_command(CLI::App& app, Action& chosen);
 void add_compare_command(CLI::App& app, Action& chosen);
+void add_gate_command(CLI::App& app, Action& chosen);
+void add_history_command(CLI::App& app, Action& chosen);
 void add_cost_command(CLI::App& app, Action& chosen);
 void add_claims_command(CLI::App& app, Action& chosen);
 void add_generate_command(CLI::App& app, Action& chosen);

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "reports/gate/gate.h"
+#include "reports/gate/gate_file.h"
+
+namespace moebench {
+
+struct TwoPrograms {
+  std::filesystem::path baseline, candidate;
+  GateSettings settings;
+  std::filesystem::path keep;  ///< where the records stay; empty: they are thrown away
+  bool outputs_and_accuracy = true, timing = true;
+  std::function<void(const std::string&)> announce;  ///< a sentence on progress
+};
+
+/// The gate on two programs, measured next to each other on this machine.
+///
+/// First both answer the check's questions once: another model or task is an error, a changed
+/// output or a lost accuracy ends the gate. Then, after a warm-up of both, rounds of the timing run
+/// in the order A B B A, pinned, until timing_is_decided() at one of kLooks or the budget is used
+/// up (the look that was next is then taken early, so that no look is added). Outputs are compared
+/// in every round: one that changes from run to run fails, too.
+///
+/// Throws Error as run_program, load_run and refuse_unlike do; Interrupted.
+GateResult gate_two_programs(const TwoPrograms& gate);
+
+/// Retired instructions of one start of a program, as valgrind's callgrind counts them.
+struct CountedProgram {
+  std::filesystem::path program;
+  std::vector<std::string> arguments;
+};
+
+/// The gate on instruction counts: each program runs once under callgrind. A difference is a fact,
+/// not an estimate; it fails from the minimum effect on. `metric_name` names the figure. Throws
+/// Error(kUsage) where there is no valgrind.
+GateResult gate_instructions(const CountedProgram& baseline, const CountedProgram& candidate,
+                             const GateSettings& settings, const std::filesystem::path& keep);
+
+}  // namespace moebench

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reports/gate/gate_file.h"
+#include "reports/gate/timing.h"
+
+namespace moebench {
+
+/// Several measurements of one figure on each side, made at different times.
+struct UnpairedFigure {
+  GatedMetric metric;
+  std::vector<double> baseline, candidate;  ///< positive
+};
+
+/// Decides as decide_timing does, from the exact rank-sum interval at tail alpha / figures. Too few
+/// measurements for that level: inconclusive, and the reason says how many it takes.
+std::vector<TimingFinding> decide_unpaired(std::span<const UnpairedFigure> figures, double alpha);
+
+/// Timings of stored runs. Several records a side: decide_unpaired. One: an interval of
+/// +-stored_minimum_effect around the ratio (peak memory, which hardly varies: 1 %), since two
+/// moments of one machine differ by that much; so it fails on a gross worsening alone. On different
+/// machines (`machine_notes` not empty) everything is inconclusive.
+std::vector<TimingFinding> decide_stored(std::span<const LoadedRun> baselines,
+                                         std::span<const LoadedRun> candidates,
+                                         const GateSettings& settings,
+                                         std::span<const std::string> machine_notes);
+
+/// What Google Benchmark's --benchmark_out (JSON) holds.
+struct GoogleBenchmarkFile {
+  struct Benchmark {
+    std::string name;
+    std::vector<double> cpu_ns;  ///< CPU time an iteration, one a repetition; aggregates left out
+  };
+  std::vector<Benchmark> benchmarks;  ///< those with an error are left out, and are in `errors`
+  std::vector<std::string> errors;
+  std::string host, library_build_type;
+  std::int64_t cpus = 0;
+};
+/// Throws Error(kConfiguration): no JSON, no benchmarks, a malformed entry.
+GoogleBenchmarkFile parse_google_benchmark(std::string_view json, const std::string& where);
+
+/// One figure a benchmark that both files hold; throws Error(kConfiguration) where they share none.
+/// What only one of them holds, other hosts and debug builds are told in `notes`.
+std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& baseline,
+                                                    const GoogleBenchmarkFile& candidate,
+                                                    double minimum_effect, double alpha,
+                                                    std::vector<std::string>& notes);
+
+}  // namespace moebench
