@@ -1,6 +1,8 @@
 #include "harness/gate/two_programs.h"
 
 #include <chrono>
+#include <functional>
+#include <future>
 #include <map>
 
 #include "engine/base/error.h"
@@ -13,6 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using std::filesystem::path;
+
+constexpr const char* kCpuTime = "cpu_ms_per_token";
+constexpr std::size_t kRoundsBeforeChoice = 4;  // fewer than kLooks[0]
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -60,7 +65,9 @@ class Gate {
                  const std::vector<int>& cpus);
   void check();
   void time();
-  void add_round(int round, const std::vector<int>& cpus);
+  std::pair<PlayedRun, PlayedRun> play_round(int round, const std::vector<int>& cpus);
+  void add_round(const std::vector<int>& cpus);
+  bool running_in_turn_is_hopeless(double seconds_a_round) const;
   void compare_with_first(const Side& side, const LoadedRun& run);
   double seconds_left() const { return gate_.settings.budget_seconds - seconds_since(begin_); }
 
@@ -70,6 +77,7 @@ class Gate {
   const Clock::time_point begin_ = Clock::now();
   GateResult result_;
   std::vector<GateRound> rounds_;
+  bool together_ = false, may_run_together_ = true;
   std::map<std::string, LoadedRun> first_runs_;  // by side, of the timing's settings
 };
 
@@ -126,67 +134,110 @@ void Gate::compare_with_first(const Side& side, const LoadedRun& run) {
   result_.outputs = std::move(finding);
 }
 
-void Gate::add_round(int round, const std::vector<int>& cpus) {
+std::pair<PlayedRun, PlayedRun> Gate::play_round(int round, const std::vector<int>& cpus) {
   const bool a_first = round % 2 == 0;  // A B, B A, A B, ...
-  const std::string what = "round" + std::to_string(round);
-  PlayedRun a, b;
-  if (a_first) a = play(a_, gate_.settings.timing, what, cpus);
-  b = play(b_, gate_.settings.timing, what, cpus);
-  if (!a_first) a = play(a_, gate_.settings.timing, what, cpus);
-  if (rounds_.empty()) refuse_unlike(a.run, b.run, a_.program.string(), b_.program.string());
-  compare_with_first(a_, a.run);
-  compare_with_first(b_, b.run);
-  GateRound figures{gate_figures(a.run), gate_figures(b.run)};
-  // Builds that don't record their CPU time are judged by the whole process', loading included.
-  const char* const key = "cpu_ms_per_token";
-  if (!figures.baseline.contains(key) || !figures.candidate.contains(key)) {
-    const auto per_token = [](const PlayedRun& played) {
-      const TokenTotals tokens = count_tokens(played.run.samples);
-      return played.cpu_seconds * 1000 /
-             static_cast<double>(tokens.computed_prompt_tokens() + tokens.output_tokens);
-    };
-    figures.baseline[key] = per_token(a);
-    figures.candidate[key] = per_token(b);
+  const std::string what = (together_ ? "together" : "round") + std::to_string(round);
+  const auto play_one = [&](const Side& side) {
+    return play(side, gate_.settings.timing, what, cpus);
+  };
+  const Side &first = a_first ? a_ : b_, &second = a_first ? b_ : a_;
+  PlayedRun one, other;
+  if (together_) {
+    std::future<PlayedRun> begun = std::async(std::launch::async, play_one, std::cref(first));
+    other = play_one(second);  // an exception waits for the first to end
+    one = begun.get();
+  } else {
+    one = play_one(first);
+    other = play_one(second);
   }
-  rounds_.push_back(std::move(figures));
   if (gate_.keep.empty()) {
     std::error_code ignored;
     for (const Side* side : {&a_, &b_})
       std::filesystem::remove_all(scratch_ / (what + "-" + side->folder), ignored);
   }
+  if (a_first) return {std::move(one), std::move(other)};
+  return {std::move(other), std::move(one)};
+}
+
+void Gate::add_round(const std::vector<int>& cpus) {
+  const auto [a, b] = play_round(static_cast<int>(rounds_.size()), cpus);
+  if (first_runs_.empty()) refuse_unlike(a.run, b.run, a_.program.string(), b_.program.string());
+  compare_with_first(a_, a.run);
+  compare_with_first(b_, b.run);
+  GateRound figures{gate_figures(a.run), gate_figures(b.run)};
+  // Builds that don't record their CPU time are judged by the whole process', loading included.
+  if (!figures.baseline.contains(kCpuTime) || !figures.candidate.contains(kCpuTime)) {
+    may_run_together_ = false;
+    const auto per_token = [](const PlayedRun& played) {
+      const TokenTotals tokens = count_tokens(played.run.samples);
+      return played.cpu_seconds * 1000 /
+             static_cast<double>(tokens.computed_prompt_tokens() + tokens.output_tokens);
+    };
+    figures.baseline[kCpuTime] = per_token(a);
+    figures.candidate[kCpuTime] = per_token(b);
+  }
+  rounds_.push_back(std::move(figures));
+}
+
+bool Gate::running_in_turn_is_hopeless(double seconds_a_round) const {
+  if (together_ || !may_run_together_ || gate_.settings.interleaving != Interleaving::kAuto ||
+      rounds_.size() != kRoundsBeforeChoice)
+    return false;
+  const int needed = rounds_needed(rounds_, gate_.settings.metrics, kCpuTime, gate_.settings.alpha);
+  return needed * seconds_a_round > seconds_left() / 2;
 }
 
 void Gate::time() {
   const std::vector<int> cpus = cpus_to_pin(threads_of(gate_.settings.timing));
-  gate_.announce(cpus.empty() ? "timing, not pinned"
-                              : "timing, pinned to CPU " + std::to_string(cpus[0]));
+  const std::string where =
+      cpus.empty() ? "not pinned" : "pinned to CPU " + std::to_string(cpus[0]);
+  together_ = gate_.settings.interleaving == Interleaving::kTogether;
+  gate_.announce(std::string("timing, ") + (together_ ? "together, " : "in turn, ") + where);
   play(a_, gate_.settings.timing, "warm-up", cpus);
   play(b_, gate_.settings.timing, "warm-up", cpus);
-  double longest_round = 0;
+  double longest_round = 0, spent = 0;
   int look = next_look(1);
   while (look > 0) {
     const Clock::time_point begin = Clock::now();
-    add_round(static_cast<int>(rounds_.size()), cpus);
-    longest_round = std::max(longest_round, seconds_since(begin));
+    add_round(cpus);
+    const double took = seconds_since(begin);
+    longest_round = std::max(longest_round, took);
+    spent += took;
     if (result_.outputs && result_.outputs->verdict == GateVerdict::kFail) break;
+    if (running_in_turn_is_hopeless(spent / static_cast<double>(rounds_.size()))) {
+      gate_.announce("the ratios vary too much for running in turn; going on with both at once");
+      result_.notes.push_back(
+          "This machine is too busy to time programs one after the other: after " +
+          std::to_string(rounds_.size()) +
+          " rounds the gate went on with both at once on one core. Wall-clock figures can show a "
+          "worsening there, but not exclude one.");
+      together_ = true;
+      rounds_.clear();
+      longest_round = 0;
+      continue;
+    }
     const bool time_is_up = seconds_left() < 1.5 * longest_round;
     const int done = static_cast<int>(rounds_.size());
     if (done < look && !time_is_up) continue;
     result_.timing = decide_timing(rounds_, gate_.settings.metrics, gate_.settings.alpha);
+    if (together_) trust_only_worsenings_of_wall_clock(result_.timing);
     if (time_is_up || timing_is_decided(result_.timing)) break;
     gate_.announce(std::to_string(done) + " rounds: not decided yet");
     look = next_look(done + 1);
   }
   result_.rounds = static_cast<int>(rounds_.size());
+  result_.source = together_ ? "Both programs ran at once on one core of this machine, started in "
+                               "turn (A B B A); the intervals are exact signed-rank intervals over "
+                               "the rounds."
+                             : "Both programs ran in turn (A B B A) on this machine; the intervals "
+                               "are exact signed-rank intervals over the rounds.";
 }
 
 GateResult Gate::result() && {
   result_.baseline = gate_.baseline.string();
   result_.candidate = gate_.candidate.string();
   result_.alpha = gate_.settings.alpha;
-  result_.source =
-      "Both programs ran in turn (A B B A) on this machine; the intervals are exact signed-rank "
-      "intervals over the rounds.";
+  result_.source = "Both programs answered the same questions on this machine.";
   if (gate_.outputs_and_accuracy) check();
   const bool wrong = overall_verdict(result_) == GateVerdict::kFail;
   if (gate_.timing && wrong)

@@ -125,6 +125,16 @@ GateSettings parse_gate_file(std::string_view text, const std::string& where) {
       reader.percent(value, key, settings.stored_minimum_effect);
     } else if (key == "instructions_minimum_effect_percent") {
       reader.percent(value, key, settings.instructions_minimum_effect);
+    } else if (key == "interleaving") {
+      if (value == "auto")
+        settings.interleaving = Interleaving::kAuto;
+      else if (value == "in_turn")
+        settings.interleaving = Interleaving::kInTurn;
+      else if (value == "together")
+        settings.interleaving = Interleaving::kTogether;
+      else
+        reader.refuse("\"interleaving\" is " + value.dump() +
+                      "; there are auto, in_turn, together");
     } else if (key == "metrics") {
       reader.metrics(value, settings.metrics);
     } else {

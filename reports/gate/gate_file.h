@@ -10,13 +10,20 @@
 namespace moebench {
 
 /// What a gate measures and where it draws the lines; ci/gate/gate.json shows every key.
+enum class Interleaving : std::uint8_t {
+  kInTurn,    ///< A B B A: one program at a time
+  kTogether,  ///< A and B at once, on the same core
+  kAuto,      ///< in turn, and together where that would not come to an end on this machine
+};
+
 struct GateSettings {
   /// Settings of `moebench run`, by its long options. `check` is played once by both programs, for
   /// accuracy and output hashes; `timing` is played again and again.
   Settings check, timing;
   double budget_seconds = 120;      ///< for everything together
   double run_timeout_seconds = 60;  ///< for one start of a program; then it counts as hanging
-  double alpha = kDefaultAlpha;     ///< chance that two equal programs fail
+  Interleaving interleaving = Interleaving::kAuto;
+  double alpha = kDefaultAlpha;  ///< chance that two equal programs fail
   double accuracy_minimum_effect = 0.03;
   /// Two records were made at different times, on a machine that was then busier or cooler: below
   /// this, their timings tell nothing.

@@ -18,6 +18,7 @@ struct GatedMetric {
   /// Without a decision on this one the whole gate is inconclusive. Others fail the gate where a
   /// worsening shows, and are merely reported where the machine is too noisy to tell.
   bool required = false;
+  bool wall_clock = false;  ///< what two programs that share a core stretch for each other
 };
 
 /// What is gated by default, in the order of the report.

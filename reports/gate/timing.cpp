@@ -6,6 +6,7 @@
 
 #include "reports/gate/rank_intervals.h"
 #include "reports/render/cells.h"
+#include "reports/statistics/proportion.h"
 
 namespace moebench {
 namespace {
@@ -25,6 +26,15 @@ bool everywhere(std::span<const GateRound> rounds, const std::string& key) {
 }
 
 std::string percent(double fraction) { return format_percent(fraction, 1) + " %"; }
+
+// This metric's part of the level, at one look: half of alpha for the required metrics, half for
+// the others, divided evenly.
+double tail_of(const GatedMetric& metric, std::span<const GatedMetric> metrics, double alpha) {
+  const auto alike = std::count_if(metrics.begin(), metrics.end(), [&](const GatedMetric& other) {
+    return other.required == metric.required;
+  });
+  return alpha / 2 / static_cast<double>(alike) / static_cast<double>(std::size(kLooks));
+}
 
 }  // namespace
 
@@ -73,9 +83,6 @@ std::vector<TimingFinding> decide_timing(std::span<const GateRound> rounds,
                                          std::span<const GatedMetric> metrics, double alpha) {
   std::vector<TimingFinding> findings;
   if (rounds.empty()) return findings;
-  double required = 0, others = 0;
-  for (const GatedMetric& metric : metrics) ++(metric.required ? required : others);
-  const double looks = std::size(kLooks);
   for (const GatedMetric& metric : metrics) {
     if (!everywhere(rounds, metric.key)) continue;
     std::vector<double> baseline, candidate, logs;
@@ -85,8 +92,7 @@ std::vector<TimingFinding> decide_timing(std::span<const GateRound> rounds,
       candidate.push_back(b);
       logs.push_back(metric.higher_is_better ? std::log(a / b) : std::log(b / a));
     }
-    const double tail = alpha / 2 / (metric.required ? required : others) / looks;
-    const RankEstimate estimate = signed_rank_interval(logs, tail);
+    const RankEstimate estimate = signed_rank_interval(logs, tail_of(metric, metrics, alpha));
     TimingFinding finding;
     finding.metric = metric;
     finding.baseline = median(baseline);
@@ -97,6 +103,33 @@ std::vector<TimingFinding> decide_timing(std::span<const GateRound> rounds,
     findings.push_back(std::move(finding));
   }
   return findings;
+}
+
+void trust_only_worsenings_of_wall_clock(std::span<TimingFinding> findings) {
+  for (TimingFinding& finding : findings) {
+    if (!finding.metric.wall_clock || finding.verdict == GateVerdict::kFail) continue;
+    finding.metric.required = false;
+    if (finding.verdict == GateVerdict::kPass)
+      finding.because = "no worsening shown while both shared a core, which hides part of one";
+    finding.verdict = GateVerdict::kInconclusive;
+  }
+}
+
+int rounds_needed(std::span<const GateRound> rounds, std::span<const GatedMetric> metrics,
+                  const std::string& key, double alpha) {
+  const auto metric = std::find_if(metrics.begin(), metrics.end(),
+                                   [&](const GatedMetric& m) { return m.key == key; });
+  if (metric == metrics.end() || rounds.empty() || !everywhere(rounds, key)) return kLooks[0];
+  std::vector<double> logs, deviations;
+  for (const GateRound& round : rounds)
+    logs.push_back(std::log(round.candidate.at(key) / round.baseline.at(key)));
+  const double middle = median(logs);
+  for (const double value : logs) deviations.push_back(std::fabs(value - middle));
+  constexpr double kDeviationToSigma = 1.4826;  // of a normal distribution
+  const double sigma = kDeviationToSigma * median(deviations);
+  const double z = two_sided_z(1 - 2 * tail_of(*metric, metrics, alpha));
+  const double width = 2 * z * sigma / metric->minimum_effect;
+  return std::max<int>(kLooks[0], static_cast<int>(std::min(1e6, std::ceil(width * width))));
 }
 
 bool timing_is_decided(std::span<const TimingFinding> findings) {

@@ -55,6 +55,16 @@ std::vector<TimingFinding> decide_timing(std::span<const GateRound> rounds,
 /// The rule above, for a finding whose figures and interval are filled: sets verdict and because.
 void decide_finding(TimingFinding& finding);
 
+/// For rounds in which both programs ran at once on one core: the one that is done first leaves the
+/// core to the other, so a worsening of a wall-clock figure shows smaller than it is. It can still
+/// be shown, but never be excluded: a pass becomes inconclusive, and none of them is required.
+void trust_only_worsenings_of_wall_clock(std::span<TimingFinding> findings);
+
+/// Rounds that a metric will take until its interval is narrower than its minimum effect, judged by
+/// the spread (not the size) of the log ratios so far; at least kLooks[0]. 0 rounds: kLooks[0].
+int rounds_needed(std::span<const GateRound> rounds, std::span<const GatedMetric> metrics,
+                  const std::string& key, double alpha);
+
 /// True when every required metric has a decision, or any metric failed: more rounds would change
 /// nothing.
 bool timing_is_decided(std::span<const TimingFinding> findings);
