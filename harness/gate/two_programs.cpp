@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <map>
 
 #include "engine/base/error.h"
@@ -17,7 +18,10 @@ using Clock = std::chrono::steady_clock;
 using std::filesystem::path;
 
 constexpr const char* kCpuTime = "cpu_ms_per_token";
-constexpr std::size_t kRoundsBeforeChoice = 4;  // fewer than kLooks[0]
+// Running in turn is judged after every so many rounds, and given up where it would take more than
+// so many: both at once need about a dozen.
+constexpr std::size_t kLeastRoundsToJudge = 4;
+constexpr int kMostRoundsInTurn = 20;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -67,7 +71,8 @@ class Gate {
   void time();
   std::pair<PlayedRun, PlayedRun> play_round(int round, const std::vector<int>& cpus);
   void add_round(const std::vector<int>& cpus);
-  bool running_in_turn_is_hopeless(double seconds_a_round) const;
+  bool running_in_turn_is_hopeless() const;
+  void go_together();
   void compare_with_first(const Side& side, const LoadedRun& run);
   double seconds_left() const { return gate_.settings.budget_seconds - seconds_since(begin_); }
 
@@ -179,12 +184,24 @@ void Gate::add_round(const std::vector<int>& cpus) {
   rounds_.push_back(std::move(figures));
 }
 
-bool Gate::running_in_turn_is_hopeless(double seconds_a_round) const {
+bool Gate::running_in_turn_is_hopeless() const {
+  const std::size_t done = rounds_.size();
   if (together_ || !may_run_together_ || gate_.settings.interleaving != Interleaving::kAuto ||
-      rounds_.size() != kRoundsBeforeChoice)
+      done < kLeastRoundsToJudge || done % kLeastRoundsToJudge != 0)
     return false;
-  const int needed = rounds_needed(rounds_, gate_.settings.metrics, kCpuTime, gate_.settings.alpha);
-  return needed * seconds_a_round > seconds_left() / 2;
+  return rounds_needed(rounds_, gate_.settings.metrics, kCpuTime, gate_.settings.alpha) >
+         kMostRoundsInTurn;
+}
+
+void Gate::go_together() {
+  gate_.announce("the ratios vary too much for running in turn; going on with both at once");
+  result_.notes.push_back(
+      "This machine is too busy to time programs one after the other: after " +
+      std::to_string(rounds_.size()) +
+      " rounds the gate went on with both at once on one core. Wall-clock figures can show a "
+      "worsening there, but not exclude one.");
+  together_ = true;
+  rounds_.clear();
 }
 
 void Gate::time() {
@@ -195,35 +212,34 @@ void Gate::time() {
   gate_.announce(std::string("timing, ") + (together_ ? "together, " : "in turn, ") + where);
   play(a_, gate_.settings.timing, "warm-up", cpus);
   play(b_, gate_.settings.timing, "warm-up", cpus);
-  double longest_round = 0, spent = 0;
+  double longest_round = 0;
+  std::size_t looks = 0;
   int look = next_look(1);
   while (look > 0) {
     const Clock::time_point begin = Clock::now();
     add_round(cpus);
-    const double took = seconds_since(begin);
-    longest_round = std::max(longest_round, took);
-    spent += took;
+    longest_round = std::max(longest_round, seconds_since(begin));
     if (result_.outputs && result_.outputs->verdict == GateVerdict::kFail) break;
-    if (running_in_turn_is_hopeless(spent / static_cast<double>(rounds_.size()))) {
-      gate_.announce("the ratios vary too much for running in turn; going on with both at once");
-      result_.notes.push_back(
-          "This machine is too busy to time programs one after the other: after " +
-          std::to_string(rounds_.size()) +
-          " rounds the gate went on with both at once on one core. Wall-clock figures can show a "
-          "worsening there, but not exclude one.");
-      together_ = true;
-      rounds_.clear();
-      longest_round = 0;
-      continue;
-    }
     const bool time_is_up = seconds_left() < 1.5 * longest_round;
     const int done = static_cast<int>(rounds_.size());
-    if (done < look && !time_is_up) continue;
+    if (done < look && !time_is_up) {
+      if (running_in_turn_is_hopeless()) {
+        go_together();
+        longest_round = 0;
+      }
+      continue;
+    }
     result_.timing = decide_timing(rounds_, gate_.settings.metrics, gate_.settings.alpha);
     if (together_) trust_only_worsenings_of_wall_clock(result_.timing);
-    if (time_is_up || timing_is_decided(result_.timing)) break;
+    // The level is divided by the number of looks, whatever the way of running before each.
+    if (time_is_up || timing_is_decided(result_.timing) || ++looks == std::size(kLooks)) break;
     gate_.announce(std::to_string(done) + " rounds: not decided yet");
     look = next_look(done + 1);
+    if (running_in_turn_is_hopeless()) {
+      go_together();
+      longest_round = 0;
+      look = next_look(1);
+    }
   }
   result_.rounds = static_cast<int>(rounds_.size());
   result_.source = together_ ? "Both programs ran at once on one core of this machine, started in "

@@ -26,12 +26,11 @@ struct TwoPrograms {
 /// up (the look that was next is then taken early, so that no look is added). Outputs are compared
 /// in every round: one that changes from run to run fails, too.
 ///
-/// Where the first rounds vary so much that running in turn would take more than half of what is
-/// left of the budget, the rounds begin anew with both programs at once on one core (duet
-/// benchmarking: Bulej et al. 2020, ICPE, doi 10.1145/3358960.3379132): what disturbs the one
-/// disturbs the other in the same milliseconds. The CPU time decides then. The choice looks at the
-/// spread of the ratios, never at their size, and comes before the first look, so it costs no
-/// level.
+/// Where the ratios vary so much that running in turn would take more than 20 rounds (judged every
+/// 4 rounds), the rounds begin anew with both programs at once on one core (duet benchmarking:
+/// Bulej et al. 2020, ICPE, doi 10.1145/3358960.3379132): what disturbs the one disturbs the other
+/// in the same milliseconds. The CPU time decides then. The choice looks at the spread of the
+/// ratios, never at their size, and the number of looks stays what the level was divided by.
 ///
 /// Throws Error as run_program, load_run and refuse_unlike do; Interrupted.
 GateResult gate_two_programs(const TwoPrograms& gate);

@@ -43,8 +43,8 @@ void route_row(const float* logits, const float* selection_bias, const RouterOpt
   }
   float sum = 0;
   for (std::int32_t k = 0; k < options.top_k; ++k) {
-    const auto best = static_cast<std::size_t>(
-        std::max_element(choice.begin(), choice.end()) - choice.begin());
+    const auto best =
+        static_cast<std::size_t>(std::max_element(choice.begin(), choice.end()) - choice.begin());
     choice[best] = kNever;
     ids[k] = static_cast<std::int32_t>(best);
     weights[k] = scores[best];

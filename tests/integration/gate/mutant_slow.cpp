@@ -23,13 +23,14 @@ double slowdown() {
 }  // namespace
 
 // The linker's names for the wrapped function and for its wrapper.
-#define MOEBENCH_FORWARD_RUN "_ZN8moebench7Forward3runERKNS_12ForwardInputESt4spanIKNS_7KvLayerELm18446744073709551615EE"
-moebench::Tensor real_run(moebench::Forward* self, const moebench::ForwardInput& input,
-                          std::span<const moebench::KvLayer> cache)
-    __asm__("__real_" MOEBENCH_FORWARD_RUN);
-moebench::Tensor slow_run(moebench::Forward* self, const moebench::ForwardInput& input,
-                          std::span<const moebench::KvLayer> cache)
-    __asm__("__wrap_" MOEBENCH_FORWARD_RUN);
+#define MOEBENCH_FORWARD_RUN \
+  "_ZN8moebench7Forward3runERKNS_12ForwardInputESt4spanIKNS_7KvLayerELm18446744073709551615EE"
+moebench::Tensor real_run(
+    moebench::Forward* self, const moebench::ForwardInput& input,
+    std::span<const moebench::KvLayer> cache) __asm__("__real_" MOEBENCH_FORWARD_RUN);
+moebench::Tensor slow_run(
+    moebench::Forward* self, const moebench::ForwardInput& input,
+    std::span<const moebench::KvLayer> cache) __asm__("__wrap_" MOEBENCH_FORWARD_RUN);
 
 moebench::Tensor slow_run(moebench::Forward* self, const moebench::ForwardInput& input,
                           std::span<const moebench::KvLayer> cache) {

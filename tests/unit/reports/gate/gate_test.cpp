@@ -1,0 +1,316 @@
+#include "reports/gate/gate.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "../made_run.h"
+#include "engine/base/error.h"
+#include "reports/gate/ci_formats.h"
+#include "reports/gate/gate_file.h"
+#include "reports/gate/machine.h"
+#include "reports/gate/unpaired_timing.h"
+#include "reports/render/render.h"
+
+namespace moebench {
+namespace {
+
+LoadedRun run_with_hashes(std::uint64_t seed = 1) {
+  MadeRun made;
+  made.seed = seed;
+  LoadedRun run = make_run(made);
+  run.run.engine.isa = "avx2";
+  for (SampleRecord& sample : run.samples)
+    sample.output_sha256 = sample.thinking + "|" + sample.output;
+  return run;
+}
+
+template <class F>
+std::string error_of(F&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(CompareOutputs, EqualHashesPass) {
+  const LoadedRun run = run_with_hashes();
+  const OutputsFinding finding = compare_outputs(run, run);
+  EXPECT_EQ(finding.verdict, GateVerdict::kPass);
+  EXPECT_EQ(finding.compared, 400);
+}
+
+TEST(CompareOutputs, NamesTheFirstChangedQuestionAndWhereTheTextsPart) {
+  const LoadedRun a = run_with_hashes();
+  LoadedRun b = a;
+  b.samples[7].thinking = "First something else";
+  b.samples[7].output_sha256 = "other";
+  b.samples[9].output_sha256 = "other, too";
+  std::swap(b.samples[0], b.samples[7]);  // order of completion is no matter
+  const OutputsFinding finding = compare_outputs(a, b);
+  EXPECT_EQ(finding.verdict, GateVerdict::kFail);
+  EXPECT_EQ(finding.changed, 2);
+  ASSERT_TRUE(finding.first);
+  EXPECT_EQ(finding.first->question_id, a.samples[7].question_id);
+  EXPECT_EQ(finding.first->first_difference_bytes, 6);  // "First <b>" and "First something"
+  EXPECT_NE(finding.because.find("numerics changed"), std::string::npos);
+}
+
+TEST(CompareOutputs, AnotherInstructionSetPromisesNothing) {
+  const LoadedRun a = run_with_hashes();
+  LoadedRun b = a;
+  b.run.engine.isa = "scalar";
+  EXPECT_EQ(compare_outputs(a, b).verdict, GateVerdict::kPass);
+  b.samples[0].output_sha256 = "other";
+  EXPECT_EQ(compare_outputs(a, b).verdict, GateVerdict::kInconclusive);
+}
+
+void lose(LoadedRun& run, int answers) {
+  for (SampleRecord& sample : run.samples)
+    if (answers > 0 && sample.correct()) {
+      sample.verdict = verdicts::kWrong;
+      --answers;
+    }
+}
+
+TEST(CompareAccuracy, ALossFailsANoiseSizedOneDoesNot) {
+  const LoadedRun a = run_with_hashes();
+  LoadedRun b = a, c = a;
+  lose(b, 20);  // 5 points of 400
+  lose(c, 2);
+  EXPECT_EQ(compare_accuracy(a, b, {}).verdict, GateVerdict::kFail);
+  EXPECT_EQ(compare_accuracy(a, b, {}).lost, 20);
+  EXPECT_EQ(compare_accuracy(a, c, {}).verdict, GateVerdict::kPass);
+  EXPECT_EQ(compare_accuracy(b, a, {}).verdict, GateVerdict::kPass);  // better is no failure
+}
+
+TEST(CompareAccuracy, FewQuestionsWithChangedAnswersAreInconclusive) {
+  LoadedRun a = run_with_hashes();
+  a.samples.resize(20);
+  LoadedRun b = a;
+  lose(b, 1);
+  EXPECT_EQ(compare_accuracy(a, b, {}).verdict, GateVerdict::kInconclusive);
+}
+
+TEST(RefuseUnlike, SaysWhatDiffers) {
+  const LoadedRun a = run_with_hashes();
+  const auto refusal = [&](auto&& change) {
+    LoadedRun b = a;
+    change(b);
+    return error_of([&] { refuse_unlike(a, b, "old", "new"); });
+  };
+  EXPECT_EQ(refusal([](LoadedRun&) {}), "no error");
+  EXPECT_NE(refusal([](LoadedRun& b) { b.samples.clear(); }).find("new holds no samples"),
+            std::string::npos);
+  EXPECT_NE(refusal([](LoadedRun& b) {
+              for (TaskRecord& task : b.run.tasks) task.name += "-other";
+            }).find("no task in common"),
+            std::string::npos);
+  EXPECT_NE(refusal([](LoadedRun& b) { b.run.model.sha256 = "feed"; }).find("another model"),
+            std::string::npos);
+  EXPECT_NE(
+      refusal([](LoadedRun& b) { b.run.tasks[0].sampling.temperature = 1; }).find("temperature"),
+      std::string::npos);
+  EXPECT_NE(refusal([](LoadedRun& b) { b.run.tasks[1].prompt_sha256 = "x"; }).find("prompt"),
+            std::string::npos);
+}
+
+TEST(StoredRecords, OtherMachinesMakeTimingsInconclusiveAndAccuracyStays) {
+  const LoadedRun a = run_with_hashes();
+  LoadedRun b = a;
+  b.run.environment.cpu = "another processor";
+  const auto differences = machine_differences(a.run, b.run);
+  ASSERT_EQ(differences.size(), 1u);
+  EXPECT_NE(differences[0].find("another processor"), std::string::npos);
+  const std::vector<LoadedRun> baselines = {a}, candidates = {b};
+  const auto findings = decide_stored(baselines, candidates, default_gate_settings(), differences);
+  ASSERT_FALSE(findings.empty());
+  for (const TimingFinding& finding : findings)
+    EXPECT_EQ(finding.verdict, GateVerdict::kInconclusive) << finding.metric.key;
+  EXPECT_EQ(compare_accuracy(a, b, {}).verdict, GateVerdict::kPass);
+}
+
+TEST(StoredRecords, OneRecordASideShowsAGrossWorseningAlone) {
+  const auto with_cpu = [](double seconds) {
+    LoadedRun run = run_with_hashes();
+    run.run.segments[0].cpu_seconds = seconds;
+    return std::vector<LoadedRun>{run};
+  };
+  const auto verdict = [&](double seconds) {
+    for (const TimingFinding& finding :
+         decide_stored(with_cpu(100), with_cpu(seconds), default_gate_settings(), {}))
+      if (finding.metric.key == "cpu_ms_per_token") return finding.verdict;
+    ADD_FAILURE() << "no figure of CPU time";
+    return GateVerdict::kPass;
+  };
+  EXPECT_EQ(verdict(130), GateVerdict::kFail);
+  EXPECT_EQ(verdict(105), GateVerdict::kInconclusive);
+  EXPECT_EQ(verdict(90), GateVerdict::kPass);
+}
+
+TEST(StoredRecords, SeveralASideAreTested) {
+  std::vector<LoadedRun> baselines, candidates;
+  for (int i = 0; i < 10; ++i) {
+    LoadedRun run = run_with_hashes();
+    run.run.segments[0].cpu_seconds = 100 + 0.1 * i;
+    baselines.push_back(run);
+    run.run.segments[0].cpu_seconds = 106 + 0.1 * i;
+    candidates.push_back(run);
+  }
+  const auto findings = decide_stored(baselines, candidates, default_gate_settings(), {});
+  const auto cpu = std::find_if(findings.begin(), findings.end(), [](const TimingFinding& f) {
+    return f.metric.key == "cpu_ms_per_token";
+  });
+  ASSERT_NE(cpu, findings.end());
+  EXPECT_EQ(cpu->verdict, GateVerdict::kFail);
+  EXPECT_NEAR(cpu->worsening, 0.06, 0.001);
+}
+
+TEST(GateFile, OverridesTheDefaults) {
+  const GateSettings settings = parse_gate_file(
+      R"({"schema_version": 1, "budget_seconds": 30, "timing": {"model": "m", "tasks": "t", "limit": 5},
+          "metrics": {"decode_tokens_per_second": {"minimum_effect_percent": 7, "required": true},
+                      "ttft_p99_ms": false}})",
+      "gate.json");
+  EXPECT_EQ(settings.budget_seconds, 30);
+  EXPECT_EQ(settings.timing.at("limit"), "5");
+  EXPECT_EQ(settings.metrics.size(), default_gated_metrics().size() - 1);
+  for (const GatedMetric& metric : settings.metrics)
+    if (metric.key == "decode_tokens_per_second") {
+      EXPECT_DOUBLE_EQ(metric.minimum_effect, 0.07);
+      EXPECT_TRUE(metric.required);
+    }
+}
+
+TEST(GateFile, RefusesWhatItDoesNotKnow) {
+  for (const auto& [text, word] :
+       {std::pair("{", "no JSON object"), std::pair("[]", "no JSON object"),
+        std::pair(R"({"budget": 3})", "budget"), std::pair(R"({"alpha": 2})", "alpha"),
+        std::pair(R"({"alpha": "x"})", "alpha"), std::pair(R"({"schema_version": 9})", "9"),
+        std::pair(R"({"metrics": {"speed": {}}})", "speed"),
+        std::pair(R"({"metrics": {"ttft_p50_ms": {"limit": 1}}})", "limit"),
+        std::pair(R"({"timing": {"output": "x"}})", "output"),
+        std::pair(R"({"timing": {"model": []}})", "model"),
+        std::pair(R"({"interleaving": "sometimes"})", "sometimes")})
+    EXPECT_NE(error_of([&] { parse_gate_file(text, "gate.json"); }).find(word), std::string::npos)
+        << text;
+}
+
+std::string benchmark_json(double scale, int repetitions, const std::string& host = "h") {
+  nlohmann::json file = {{"context", {{"host_name", host}, {"num_cpus", 2}}}, {"benchmarks", {}}};
+  for (const char* name : {"matmul/1", "experts/8"}) {
+    for (int i = 0; i < repetitions; ++i)
+      file["benchmarks"].push_back({{"name", name},
+                                    {"run_name", name},
+                                    {"run_type", "iteration"},
+                                    {"repetition_index", i},
+                                    {"cpu_time", scale * (100 + 0.2 * i)},
+                                    {"real_time", 1e9},
+                                    {"time_unit", "us"}});
+    // What must not be taken for a repetition.
+    file["benchmarks"].push_back({{"name", std::string(name) + "_mean"},
+                                  {"run_name", name},
+                                  {"run_type", "aggregate"},
+                                  {"aggregate_name", "mean"},
+                                  {"cpu_time", 1},
+                                  {"time_unit", "us"}});
+  }
+  return file.dump();
+}
+
+std::vector<TimingFinding> compare_json(const std::string& a, const std::string& b) {
+  std::vector<std::string> notes;
+  return compare_google_benchmark(parse_google_benchmark(a, "old"),
+                                  parse_google_benchmark(b, "new"), 0.03, 0.01, notes);
+}
+
+TEST(GoogleBenchmark, RepetitionsAreTestedAndAggregatesLeftOut) {
+  const auto slower = compare_json(benchmark_json(1, 10), benchmark_json(1.06, 10));
+  ASSERT_EQ(slower.size(), 2u);
+  EXPECT_EQ(slower[0].verdict, GateVerdict::kFail);
+  EXPECT_NEAR(slower[0].worsening, 0.06, 0.002);
+  EXPECT_NEAR(slower[0].baseline, 100'900, 1);  // nanoseconds
+  EXPECT_EQ(compare_json(benchmark_json(1, 10), benchmark_json(1, 10))[0].verdict,
+            GateVerdict::kPass);
+}
+
+TEST(GoogleBenchmark, OneRepetitionTellsNothing) {
+  const auto findings = compare_json(benchmark_json(1, 1), benchmark_json(2, 1));
+  EXPECT_EQ(findings[0].verdict, GateVerdict::kInconclusive);
+  EXPECT_NE(findings[0].because.find("repetitions"), std::string::npos);
+}
+
+TEST(GoogleBenchmark, OtherHostsAreInconclusive) {
+  EXPECT_EQ(compare_json(benchmark_json(1, 10, "a"), benchmark_json(2, 10, "b"))[0].verdict,
+            GateVerdict::kInconclusive);
+}
+
+TEST(GoogleBenchmark, BrokenFilesAreRefused) {
+  const std::string whole = benchmark_json(1, 3);
+  for (const std::string& text :
+       {std::string(), std::string("{}"), std::string(R"({"benchmarks": []})"),
+        whole.substr(0, whole.size() / 2), std::string(R"({"benchmarks": [3]})"),
+        std::string(R"({"benchmarks": [{"name": "x", "cpu_time": -1, "time_unit": "ns"}]})"),
+        std::string(R"({"benchmarks": [{"name": "x", "cpu_time": 1, "time_unit": "weeks"}]})"),
+        std::string(R"({"benchmarks": [{"name": "x_mean", "cpu_time": 1, "time_unit": "ns"}]})")})
+    EXPECT_NE(error_of([&] { parse_google_benchmark(text, "f.json"); }), "no error") << text;
+  EXPECT_NE(error_of([&] {
+              std::string other = benchmark_json(1, 3);
+              for (std::size_t at; (at = other.find("matmul")) != std::string::npos;)
+                other.replace(at, 6, "x");
+              for (std::size_t at; (at = other.find("experts")) != std::string::npos;)
+                other.replace(at, 7, "y");
+              compare_json(whole, other);
+            }).find("share no benchmark"),
+            std::string::npos);
+}
+
+GateResult result_with(GateVerdict timing, bool required, const std::string& because) {
+  GateResult result;
+  result.baseline = "old";
+  result.candidate = "new";
+  TimingFinding finding;
+  finding.metric = {"speed", "speed", true, 0.03, required, false};
+  finding.verdict = timing;
+  finding.because = because;
+  result.timing = {finding};
+  return result;
+}
+
+TEST(OverallVerdict, AFailureWinsAndOnlyRequiredChecksMakeItInconclusive) {
+  EXPECT_EQ(overall_verdict({}), GateVerdict::kInconclusive);
+  EXPECT_EQ(overall_verdict(result_with(GateVerdict::kPass, true, "")), GateVerdict::kPass);
+  EXPECT_EQ(overall_verdict(result_with(GateVerdict::kInconclusive, true, "")),
+            GateVerdict::kInconclusive);
+  EXPECT_EQ(overall_verdict(result_with(GateVerdict::kInconclusive, false, "")),
+            GateVerdict::kPass);
+  EXPECT_EQ(overall_verdict(result_with(GateVerdict::kFail, false, "")), GateVerdict::kFail);
+}
+
+TEST(CiFormats, EscapeWhatTheirReadersWouldTakeForMarkup) {
+  const GateResult result =
+      result_with(GateVerdict::kFail, true, "5 % worse <&\"> \x01\xff, line\nnext: \xc3\xa9");
+  const std::string xml = render_junit(result);
+  EXPECT_NE(xml.find("&lt;&amp;&quot;&gt; \xef\xbf\xbd\xef\xbf\xbd, line&#10;next: \xc3\xa9"),
+            std::string::npos)
+      << xml;
+  const std::string annotations = render_github_annotations(result);
+  EXPECT_NE(annotations.find("::error title=moebench gate%3A speed::5 %25 worse"),
+            std::string::npos);
+  EXPECT_NE(annotations.find("line%0Anext"), std::string::npos);
+}
+
+TEST(GateReport, ShowsEveryCheckInEveryFormat) {
+  const GateResult result = result_with(GateVerdict::kInconclusive, true, "too few rounds");
+  const Document report = build_gate_report(result);
+  for (const std::string& text : {render_markdown(report), render_html(report), render_csv(report),
+                                  render_json(report), render_console(report)}) {
+    EXPECT_NE(text.find("speed"), std::string::npos);
+    EXPECT_NE(text.find("inconclusive"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace moebench
