@@ -27,6 +27,13 @@ int threads() {
   const char* const text = std::getenv("MOEBENCH_THREADS");
   return text != nullptr ? std::max(1, std::atoi(text)) : 2;
 }
+/// MOEBENCH_ITERATIONS=N: exactly N iterations on one weight, and no ceilings, so that two starts
+/// do the same work and their instructions can be counted. 0: as long as it takes to time.
+int fixed_iterations() {
+  const char* const text = std::getenv("MOEBENCH_ITERATIONS");
+  return text != nullptr ? std::max(1, std::atoi(text)) : 0;
+}
+std::size_t cold_bytes() { return fixed_iterations() > 0 ? 1 : kColdBytes; }
 Backend& backend() {
   static const std::unique_ptr<Backend> instance = make_cpu_backend(threads());
   return *instance;
@@ -58,6 +65,7 @@ struct Activations {
 };
 
 void report(benchmark::State& state, double bytes, double operations, bool int8) {
+  if (fixed_iterations() > 0) return;
   const auto n = static_cast<double>(state.iterations());
   using benchmark::Counter;
   state.counters["GB/s"] = Counter(bytes * n / 1e9, Counter::kIsRate);
@@ -73,7 +81,7 @@ void matmul(benchmark::State& state, DType dtype, std::int64_t n, std::int64_t k
   const std::int64_t rows = state.range(0);
   const std::vector<std::byte> bytes = random_weights(dtype, n * k, 1);
   std::vector<std::unique_ptr<Weight>> weights;
-  for (std::size_t total = 0; total < kColdBytes; total += bytes.size())
+  for (std::size_t total = 0; total < cold_bytes(); total += bytes.size())
     weights.push_back(backend().prepare_matrix({bytes.data(), dtype, {n, k}}));
   const Activations x(rows, k), out(rows, n);
   std::size_t i = 0;
@@ -195,15 +203,19 @@ void ceiling(benchmark::State& state) {
   state.counters["int8_GOP/s"] = ceilings().int8_operations_per_second / 1e9;
 }
 
+void fix_iterations(benchmark::internal::Benchmark* benchmark) {
+  if (fixed_iterations() > 0) benchmark->Iterations(fixed_iterations());
+}
+
 void add_all() {
-  benchmark::RegisterBenchmark("ceilings", ceiling)->Iterations(1);
+  if (fixed_iterations() == 0) benchmark::RegisterBenchmark("ceilings", ceiling)->Iterations(1);
   for (const DType dtype : {DType::kF16, DType::kQ8_0, DType::kQ4_K, DType::kQ5_0, DType::kQ6_K}) {
     const std::string type(name(dtype));
     auto* const m = benchmark::RegisterBenchmark(
         ("matmul/" + type).c_str(),
         [dtype](benchmark::State& s) { matmul(s, dtype, 2048, kHidden); });
     for (const int rows : {1, 2, 4, 8, 16, 512}) m->Arg(rows);
-    m->UseRealTime()->Unit(benchmark::kMicrosecond);
+    m->UseRealTime()->Unit(benchmark::kMicrosecond)->Apply(fix_iterations);
   }
   for (const auto& [up, down] : {std::pair{DType::kF16, DType::kF16},
                                  {DType::kQ8_0, DType::kQ8_0},
@@ -213,7 +225,7 @@ void add_all() {
         ("experts/" + std::string(name(up)) + "_" + std::string(name(down))).c_str(),
         [up = up, down = down](benchmark::State& s) { experts(s, up, down); });
     for (const int rows : {1, 4, 8, 16, 32, 512}) e->Arg(rows);
-    e->UseRealTime()->Unit(benchmark::kMicrosecond);
+    e->UseRealTime()->Unit(benchmark::kMicrosecond)->Apply(fix_iterations);
   }
   const auto attend = [](const char* label, auto... shape) {
     benchmark::RegisterBenchmark(label, [shape...](benchmark::State& s) { attention(s, shape...); })
@@ -222,7 +234,8 @@ void add_all() {
         ->Args({16, 1, 1024})
         ->Args({1, 512, 512})
         ->UseRealTime()
-        ->Unit(benchmark::kMicrosecond);
+        ->Unit(benchmark::kMicrosecond)
+        ->Apply(fix_iterations);
   };
   attend("attention/mla", 8, 1, 576, 512, true);
   attend("attention/gqa", 16, 4, 64, 64, false);

@@ -12,6 +12,7 @@
 #include "harness/cli/console.h"
 #include "harness/cli/document_output.h"
 #include "harness/cli/run_reports.h"
+#include "harness/gate/instructions.h"
 #include "harness/gate/program.h"
 #include "harness/gate/two_programs.h"
 #include "harness/run/interrupt.h"
@@ -26,6 +27,7 @@ namespace {
 
 struct GateArguments {
   std::string baseline_bin, candidate_bin, gate_file, history, junit, keep;
+  std::string baseline_counts, write_counts;
   std::vector<std::string> baseline_runs, candidate_runs, google_benchmark, only, program_arguments;
   bool instructions = false, github = false;
   std::optional<double> budget_seconds, minimum_effect_percent;
@@ -95,11 +97,25 @@ bool wanted(const GateArguments& arguments, const std::string& what) {
          std::find(arguments.only.begin(), arguments.only.end(), what) != arguments.only.end();
 }
 
+GateResult gate_instruction_counts(const GateArguments& arguments, const GateSettings& settings) {
+  InstructionGate gate;
+  gate.candidate = arguments.candidate_bin;
+  gate.baseline = arguments.baseline_bin;
+  gate.arguments = arguments.program_arguments;
+  gate.settings = settings;
+  gate.keep = arguments.keep;
+  if (!arguments.baseline_counts.empty()) {
+    gate.stored = read_instruction_file(arguments.baseline_counts);
+    if (!arguments.write_counts.empty()) {
+      gate.stored = count_again(*gate.stored, gate.candidate, settings);
+      write_file(arguments.write_counts, to_json(*gate.stored));
+    }
+  }
+  return gate_instructions(gate);
+}
+
 GateResult gate_programs(const GateArguments& arguments, const GateSettings& settings) {
-  if (arguments.instructions)
-    return gate_instructions({arguments.baseline_bin, arguments.program_arguments},
-                             {arguments.candidate_bin, arguments.program_arguments}, settings,
-                             arguments.keep);
+  if (arguments.instructions) return gate_instruction_counts(arguments, settings);
   TwoPrograms gate;
   gate.baseline = arguments.baseline_bin;
   gate.candidate = arguments.candidate_bin;
@@ -190,7 +206,14 @@ ExitCode gate(const GateArguments& arguments) {
                 sources == 0 ? "nothing to gate" : "a gate has one source, not several",
                 "--baseline-bin and --candidate-bin, or --baseline and --candidate, or --history, "
                 "or --google-benchmark");
-  if (programs && (arguments.baseline_bin.empty() || arguments.candidate_bin.empty()))
+  const bool counts = !arguments.baseline_counts.empty();
+  if (counts && (!arguments.instructions || !arguments.baseline_bin.empty()))
+    throw Error(ErrorCode::kUsage,
+                "--baseline-counts takes the place of --baseline-bin, with --instructions");
+  if (!arguments.write_counts.empty() && !counts)
+    throw Error(ErrorCode::kUsage,
+                "--write-counts needs --baseline-counts, which says what to count");
+  if (programs && ((arguments.baseline_bin.empty() && !counts) || arguments.candidate_bin.empty()))
     throw Error(ErrorCode::kUsage, "--baseline-bin and --candidate-bin belong together");
   if (records && (arguments.baseline_runs.empty() || arguments.candidate_runs.empty()))
     throw Error(ErrorCode::kUsage, "--baseline and --candidate belong together");
@@ -267,6 +290,14 @@ void add_gate_command(CLI::App& app, Action& chosen) {
   sub->add_flag("--instructions", a->instructions,
                 "With the two programs: count instructions with callgrind instead of timing; the "
                 "programs' arguments follow --")
+      ->group(source);
+  sub->add_option("--baseline-counts", a->baseline_counts,
+                  "With --instructions: stored counts instead of --baseline-bin")
+      ->option_text("FILE")
+      ->group(source);
+  sub->add_option("--write-counts", a->write_counts,
+                  "With --baseline-counts: count anew and write them to this file")
+      ->option_text("FILE")
       ->group(source);
   sub->add_option("arguments", a->program_arguments, "With --instructions: the programs' arguments")
       ->option_text("ARGUMENT...");

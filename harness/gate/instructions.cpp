@@ -1,11 +1,14 @@
-#include <cmath>
+#include "harness/gate/instructions.h"
+
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "engine/base/error.h"
+#include "harness/environment/build.h"
 #include "harness/gate/program.h"
-#include "harness/gate/two_programs.h"
 
 namespace moebench {
 namespace {
@@ -24,56 +27,137 @@ path find_valgrind() {
               "apt-get install valgrind");
 }
 
-double count_instructions(const CountedProgram& counted, const std::string& name,
-                          const path& scratch, double timeout_seconds) {
-  if (!std::filesystem::exists(counted.program))
-    throw Error(ErrorCode::kUsage, name + ": there is no " + counted.program.string(),
+double count_instructions(const path& program, const InstructionCount& what,
+                          const std::string& side, const path& scratch, double timeout_seconds) {
+  if (!std::filesystem::exists(program))
+    throw Error(ErrorCode::kUsage, "the " + side + ": there is no " + program.string(),
                 "give the path of a built program");
-  const path counts = scratch / (name + ".callgrind");
+  const path counts = scratch / (side + ".callgrind");
   ProgramCall call;
-  call.name = "the " + name + " (" + counted.program.string() + ", under valgrind)";
+  call.name = "the " + side + " (" + program.string() + ", under valgrind)";
   call.program = find_valgrind();
-  call.arguments = {"--tool=callgrind", "--callgrind-out-file=" + counts.string(),
-                    counted.program.string()};
-  call.arguments.insert(call.arguments.end(), counted.arguments.begin(), counted.arguments.end());
-  call.error_file = scratch / (name + ".stderr");
+  call.arguments = {"--tool=callgrind", "--callgrind-out-file=" + counts.string()};
+  if (!what.function.empty()) call.arguments.push_back("--toggle-collect=" + what.function);
+  call.arguments.push_back(program.string());
+  call.arguments.insert(call.arguments.end(), what.arguments.begin(), what.arguments.end());
+  call.error_file = scratch / (side + ".stderr");
   call.timeout_seconds = timeout_seconds;
   run_program(call);
   std::ifstream in(counts);
   std::string line;
   double instructions = 0;
-  while (std::getline(in, line)) {
-    // "totals:" is the sum over everything; "summary:" the same for one dump of it.
+  while (std::getline(in, line))
     if (line.starts_with("totals:")) instructions = std::strtod(line.c_str() + 7, nullptr);
-  }
   if (!(instructions > 0))
     throw Error(ErrorCode::kIo,
-                "callgrind wrote no count for the " + name + " into " + counts.string());
+                "callgrind counted nothing in the " + side +
+                    (what.function.empty() ? "" : " while " + what.function + " ran"),
+                "a name that `callgrind_annotate` shows for a run without --count-only");
   return instructions;
+}
+
+TimingFinding finding_of(const InstructionCount& what, double before, double after,
+                         double minimum_effect) {
+  TimingFinding finding;
+  finding.metric = {what.name, what.name, false, minimum_effect, true, false};
+  finding.baseline = before;
+  finding.candidate = after;
+  finding.worsening = after / before - 1;
+  finding.interval = {finding.worsening, finding.worsening};
+  decide_finding(finding);
+  return finding;
 }
 
 }  // namespace
 
-GateResult gate_instructions(const CountedProgram& baseline, const CountedProgram& candidate,
-                             const GateSettings& settings, const path& keep) {
-  const ScratchFolder scratch(keep);
-  GateResult result;
-  result.baseline = baseline.program.string();
-  result.candidate = candidate.program.string();
-  result.alpha = settings.alpha;
-  result.source = "Retired instructions of one start of each program, counted by callgrind.";
-  TimingFinding finding;
-  finding.metric = {"instructions", "instructions", false, settings.instructions_minimum_effect,
-                    true};
-  finding.baseline =
-      count_instructions(baseline, "baseline", scratch.path(), settings.run_timeout_seconds);
-  finding.candidate =
-      count_instructions(candidate, "candidate", scratch.path(), settings.run_timeout_seconds);
-  finding.worsening = finding.candidate / finding.baseline - 1;
-  finding.interval = {finding.worsening, finding.worsening};
-  decide_finding(finding);
-  result.timing.push_back(std::move(finding));
+InstructionFile read_instruction_file(const path& file) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::kConfiguration, file.string() + ": " + what,
+                "ci/gate/instructions.json is such a file");
+  };
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(file, error))
+    throw Error(ErrorCode::kUsage, file.string() + ": there is no such file");
+  if (std::filesystem::file_size(file, error) > 1 << 20) refuse("is larger than 1 MiB");
+  std::ifstream in(file);
+  const std::string text(std::istreambuf_iterator<char>(in), {});
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  InstructionFile result;
+  try {
+    if (json.at("schema_version") != 1) refuse("has another schema_version than 1");
+    result.compiler = json.at("compiler").get<std::string>();
+    for (const nlohmann::json& entry : json.at("counts")) {
+      InstructionCount count;
+      count.name = entry.at("name").get<std::string>();
+      count.arguments = entry.at("arguments").get<std::vector<std::string>>();
+      count.function = entry.at("function").get<std::string>();
+      count.instructions = entry.at("instructions").get<double>();
+      if (!(count.instructions >= 0)) refuse(count.name + ": a negative count");
+      result.counts.push_back(std::move(count));
+    }
+  } catch (const nlohmann::json::exception& problem) {
+    refuse(std::string("is no file of instruction counts: ") + problem.what());
+  }
+  if (result.counts.empty()) refuse("holds no counts");
   return result;
+}
+
+std::string to_json(const InstructionFile& file) {
+  nlohmann::ordered_json json = {{"schema_version", 1}, {"compiler", file.compiler}};
+  json["counts"] = nlohmann::ordered_json::array();
+  for (const InstructionCount& count : file.counts)
+    json["counts"].push_back({{"name", count.name},
+                              {"arguments", count.arguments},
+                              {"function", count.function},
+                              {"instructions", static_cast<std::int64_t>(count.instructions)}});
+  return json.dump(1) + "\n";
+}
+
+GateResult gate_instructions(const InstructionGate& gate) {
+  const ScratchFolder scratch(gate.keep);
+  const GateSettings& settings = gate.settings;
+  const auto count = [&](const path& program, const InstructionCount& what, const char* side) {
+    return count_instructions(program, what, side, scratch.path(), settings.run_timeout_seconds);
+  };
+  GateResult result;
+  result.candidate = gate.candidate.string();
+  result.baseline = gate.baseline.empty() ? "the stored counts" : gate.baseline.string();
+  result.alpha = settings.alpha;
+  result.source = "Instructions of one start of each program, counted by callgrind.";
+  const double least = settings.instructions_minimum_effect;
+  if (!gate.stored) {
+    const InstructionCount whole{"instructions", gate.arguments, "", 0};
+    const double before = count(gate.baseline, whole, "baseline");
+    result.timing.push_back(
+        finding_of(whole, before, count(gate.candidate, whole, "candidate"), least));
+    return result;
+  }
+  const std::string compiler = build_info().compiler;
+  for (const InstructionCount& what : gate.stored->counts) {
+    if (!(what.instructions > 0))
+      throw Error(ErrorCode::kConfiguration, what.name + ": no count is stored",
+                  "moebench gate --instructions ... --write-counts FILE");
+    TimingFinding finding =
+        finding_of(what, what.instructions, count(gate.candidate, what, "candidate"), least);
+    if (gate.stored->compiler != compiler) {
+      finding.verdict = GateVerdict::kInconclusive;
+      finding.because =
+          "the stored counts are of " + gate.stored->compiler + ", this build of " + compiler;
+    }
+    result.timing.push_back(std::move(finding));
+  }
+  return result;
+}
+
+InstructionFile count_again(const InstructionFile& file, const path& program,
+                            const GateSettings& settings) {
+  const ScratchFolder scratch("");
+  InstructionFile again = file;
+  again.compiler = build_info().compiler;
+  for (InstructionCount& what : again.counts)
+    what.instructions = count_instructions(program, what, "candidate", scratch.path(),
+                                           settings.run_timeout_seconds);
+  return again;
 }
 
 }  // namespace moebench

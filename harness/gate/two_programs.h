@@ -35,16 +35,4 @@ struct TwoPrograms {
 /// Throws Error as run_program, load_run and refuse_unlike do; Interrupted.
 GateResult gate_two_programs(const TwoPrograms& gate);
 
-/// Retired instructions of one start of a program, as valgrind's callgrind counts them.
-struct CountedProgram {
-  std::filesystem::path program;
-  std::vector<std::string> arguments;
-};
-
-/// The gate on instruction counts: each program runs once under callgrind. A difference is a fact,
-/// not an estimate; it fails from the minimum effect on. `metric_name` names the figure. Throws
-/// Error(kUsage) where there is no valgrind.
-GateResult gate_instructions(const CountedProgram& baseline, const CountedProgram& candidate,
-                             const GateSettings& settings, const std::filesystem::path& keep);
-
 }  // namespace moebench

@@ -34,6 +34,20 @@ std::vector<double> logs_of(const std::vector<double>& values) {
   return logs;
 }
 
+// Do the two sides' start times overlap, with several on each?
+bool made_in_turn(std::span<const LoadedRun> baselines, std::span<const LoadedRun> candidates) {
+  if (baselines.size() < 2 || candidates.size() < 2) return false;
+  const auto range = [](std::span<const LoadedRun> runs) {
+    const auto earlier = [](const LoadedRun& a, const LoadedRun& b) {
+      return a.run.started_utc < b.run.started_utc;  // ISO 8601 sorts as text
+    };
+    const auto [first, last] = std::minmax_element(runs.begin(), runs.end(), earlier);
+    return std::pair(first->run.started_utc, last->run.started_utc);
+  };
+  const auto a = range(baselines), b = range(candidates);
+  return a.first < b.second && b.first < a.second;
+}
+
 }  // namespace
 
 std::vector<TimingFinding> decide_unpaired(std::span<const UnpairedFigure> figures, double alpha) {
@@ -78,16 +92,21 @@ std::vector<TimingFinding> decide_stored(std::span<const LoadedRun> baselines,
     if (!figure.baseline.empty() && !figure.candidate.empty()) figures.push_back(std::move(figure));
   }
   std::vector<TimingFinding> findings = decide_unpaired(figures, settings.alpha);
+  const bool in_turn = made_in_turn(baselines, candidates);
   for (std::size_t i = 0; i < findings.size(); ++i) {
     TimingFinding& finding = findings[i];
-    if (figures[i].baseline.size() == 1 && figures[i].candidate.size() == 1) {
+    if (!in_turn) {
       const double drift =
           finding.metric.key == "peak_memory_bytes" ? kMemoryDrift : settings.stored_minimum_effect;
+      const double ratio = figures[i].metric.higher_is_better
+                               ? finding.baseline / finding.candidate
+                               : finding.candidate / finding.baseline;
+      finding.worsening = ratio - 1;
       finding.interval = {finding.worsening - drift, finding.worsening + drift};
       decide_finding(finding);
       if (finding.verdict == GateVerdict::kInconclusive)
-        finding.because = "one record a side, made at different times, is good to +-" +
-                          format_percent(drift, 0) + " % only; the limit is " +
+        finding.because = "records of different moments are good to +-" + format_percent(drift, 0) +
+                          " % only; the limit is " +
                           format_percent(finding.metric.minimum_effect, 0) + " %";
     }
     if (machine_notes.empty()) continue;

@@ -20,10 +20,13 @@ struct UnpairedFigure {
 /// measurements for that level: inconclusive, and the reason says how many it takes.
 std::vector<TimingFinding> decide_unpaired(std::span<const UnpairedFigure> figures, double alpha);
 
-/// Timings of stored runs. Several records a side: decide_unpaired. One: an interval of
-/// +-stored_minimum_effect around the ratio (peak memory, which hardly varies: 1 %), since two
-/// moments of one machine differ by that much; so it fails on a gross worsening alone. On different
-/// machines (`machine_notes` not empty) everything is inconclusive.
+/// Timings of stored runs.
+///
+/// Several records a side, made in turn (their start times are mixed): decide_unpaired. Else the
+/// two sides are of different moments, and a moment of a shared machine differs from another by
+/// tens of percent: an interval of +-stored_minimum_effect around the ratio of the medians (of the
+/// peak memory, which hardly varies, +-1 %), so that it fails on a gross worsening alone. On
+/// different machines (`machine_notes` not empty) everything is inconclusive.
 std::vector<TimingFinding> decide_stored(std::span<const LoadedRun> baselines,
                                          std::span<const LoadedRun> candidates,
                                          const GateSettings& settings,

@@ -125,6 +125,25 @@ std::int64_t pragma(sqlite3* database, const std::filesystem::path& file, const 
   return statement.step("read the history") ? statement.integer(0) : 0;
 }
 
+bool can_be_read(sqlite3* database) {
+  const int code =
+      sqlite3_exec(database, "SELECT count(*) FROM sqlite_master", nullptr, nullptr, nullptr);
+  return code != SQLITE_READONLY && code != SQLITE_CANTOPEN;
+}
+
+std::string immutable_uri(const std::filesystem::path& file) {
+  std::string uri = "file:";
+  for (const char c : file.string()) {
+    if (c == '?' || c == '#' || c == '%') {
+      constexpr const char* kHex = "0123456789abcdef";
+      uri += {'%', kHex[c >> 4], kHex[c & 15]};
+    } else {
+      uri += c;
+    }
+  }
+  return uri + "?immutable=1";
+}
+
 }  // namespace
 
 HistoryRun history_run(const LoadedRun& run, const std::string& where) {
@@ -168,13 +187,13 @@ HistoryStore::HistoryStore(const std::filesystem::path& file, Access access) : f
   const auto open = [&](int flags) {
     return sqlite3_open_v2(file.c_str(), &database_, flags, nullptr);
   };
-  // A reader of a write-ahead log must be able to make its index file, unless nobody writes at all.
   int code = open(SQLITE_OPEN_READWRITE | (write ? SQLITE_OPEN_CREATE : 0));
-  if (code != SQLITE_OK && !write) {
+  // A reader of a write-ahead log wants to make its index file; where it may not, nobody else here
+  // writes, either, and the file is read as it lies.
+  if (!write && (code != SQLITE_OK || !can_be_read(database_))) {
     sqlite3_close(database_);
-    const std::string uri = "file:" + file.string() + "?immutable=1";
-    code =
-        sqlite3_open_v2(uri.c_str(), &database_, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr);
+    code = sqlite3_open_v2(immutable_uri(file).c_str(), &database_,
+                           SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr);
   }
   try {
     if (code != SQLITE_OK) fail(database_, file_, code, "open the history");
