@@ -165,7 +165,8 @@ void EngineOverStepLoop::load(const EngineOptions& options) {
   settings.limits = {options.max_batch_sequences, options.max_step_tokens};
   settings.kv_type = kv_type;
   settings.prefix_cache = options.prefix_cache;
-  const std::int64_t bytes_per_token = KvCache::bytes_per_token(config_, kv_type);
+  const std::int64_t bytes_per_token =
+      kv_values_per_token(config_) * static_cast<std::int64_t>(traits(kv_type).block_bytes);
   const std::int64_t workspace_bytes = Forward::workspace_bytes(
       config_, {options.max_step_tokens, options.max_batch_sequences,
                 config_.max_positions / PagePool::kBlockTokens + 1,
@@ -239,7 +240,8 @@ EngineOverStepLoop::Prompt EngineOverStepLoop::prompt_of(const GenerationRequest
   std::vector<TemplateMessage> messages;
   for (const ChatMessage& m : std::get<std::vector<ChatMessage>>(request.prompt))
     messages.push_back({m.role, m.content});
-  const std::string text = chat_template_->render(tokenizer(), messages);
+  const std::string text =
+      chat_template_->render(tokenizer(), messages, {.unix_time = request.now_unix_seconds});
   return {tokenizer().encode(text, {.parse_special = true}), opens_thinking(text)};
 }
 

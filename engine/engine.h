@@ -74,6 +74,9 @@ struct GenerationRequest {
   bool prompt_logprobs = false;
   /// False: tags and thinking are ordinary text, as other servers' raw completions give them.
   bool separate_thinking = true;
+  /// The time that a chat template with a date in it writes (UTC); absent: the clock's. Whoever
+  /// wants the same prompts another day gives the same here.
+  std::optional<std::int64_t> now_unix_seconds;
 };
 
 enum class FinishReason : std::uint8_t {
@@ -179,10 +182,11 @@ struct QuantizeResult {
   std::vector<std::string> notes;
 };
 
-/// Writes a GGUF with the matrices of `model` (a .gguf file, split or not) as `type`; norms, biases
-/// and routers stay as they are, and so do matrices whose rows fill no blocks of q8_0 either.
-/// llama.cpp loads the result. Throws Error(kUsage) for a type that cannot be written or an input
-/// of another format, Error(kBadModel, kIo) otherwise.
+/// Writes a GGUF with the matrices of `model` (a .gguf file, split or not, a Hugging Face directory
+/// or "canary") as `type`; matrices whose rows fill no blocks of it become q8_0 or stay as they
+/// are. Norms, biases and routers stay as they are, or become f32 where the model was no GGUF.
+/// llama.cpp loads the result. Throws Error(kUsage) for a type that cannot be written or a model
+/// that GGUF has no words for, Error(kBadModel, kIo) otherwise.
 QuantizeResult quantize_model(const std::string& model, const std::string& output,
                               const std::string& type);
 

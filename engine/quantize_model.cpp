@@ -1,13 +1,13 @@
-#include <algorithm>
-#include <set>
-
 #include "engine/base/error.h"
+#include "engine/canary/embedded.h"
 #include "engine/engine.h"
 #include "engine/formats/gguf.h"
 #include "engine/formats/gguf_writer.h"
+#include "engine/model/gguf_export.h"
 #include "engine/model/summary.h"
 #include "engine/model/weight_source.h"
 #include "engine/tensor/convert.h"
+#include "engine/tokenizer_source.h"
 
 namespace moebench {
 namespace {
@@ -70,34 +70,21 @@ bool is_replaced(const std::string& key) {
          key == "general.alignment" || key.starts_with("split.");
 }
 
-}  // namespace
+void add_file_keys(GgufWriter& writer, DType dtype) {
+  writer.add_u32("general.file_type", file_type_of(dtype));
+  writer.add_u32("general.quantization_version", 2);
+}
 
-QuantizeResult quantize_model(const std::string& model, const std::string& output,
-                              const std::string& type) {
-  const DType dtype = type_named(type);
-  const std::shared_ptr<const ModelFiles> files = ModelFiles::open(model);
-  if (!files->is_gguf()) {
-    throw Error(ErrorCode::kUsage, model + ": only GGUF files can be quantised",
-                "convert the model to GGUF first (llama.cpp's convert_hf_to_gguf.py does it); "
-                "`--weights-type` quantises any model at load");
-  }
-  for (const ModelFiles::File& file : files->files()) {
-    std::error_code ignored;
-    if (std::filesystem::equivalent(files->path_of(file.name), output, ignored)) {
-      throw Error(ErrorCode::kUsage, output + ": is the input itself", "name another output");
-    }
-  }
-  ModelSource source = open_model(files);
-  summarize_weights(source);  // an incomplete model is an error before hours of work
-  const GgufModel gguf = open_gguf(files);
-
+/// From a GGUF file: its keys as they are, its matrices in the type.
+QuantizeResult requantize(const ModelSource& source, const std::string& output, DType dtype) {
+  const ModelFiles& files = *source.files;
+  const GgufModel gguf = open_gguf(source.files);
   QuantizeResult result;
   GgufWriter writer(output);
   for (const GgufRawValue& value : gguf.raw_metadata) {
     if (!is_replaced(value.key)) writer.add_raw(value.key, value.type_and_value);
   }
-  writer.add_u32("general.file_type", file_type_of(dtype));
-  writer.add_u32("general.quantization_version", 2);
+  add_file_keys(writer, dtype);
 
   struct Plan {
     const TensorView* view;
@@ -127,7 +114,7 @@ QuantizeResult quantize_model(const std::string& model, const std::string& outpu
       ++result.converted;
       writer.write({convert_rows(*plan.view, plan.to).get(), after.size_bytes()});
     }
-    files->release_pages(stored);
+    files.release_pages(stored);
   }
   writer.finish();
   if (substituted > 0) {
@@ -137,6 +124,65 @@ QuantizeResult quantize_model(const std::string& model, const std::string& outpu
                            std::string(name(dtype)) + "; they are q8_0 or as before");
   }
   return result;
+}
+
+/// From a Hugging Face model: everything in GGUF's words.
+QuantizeResult export_to_gguf(const ModelSource& source, const std::string& model_name,
+                              const std::string& output, DType dtype) {
+  QuantizeResult result;
+  GgufExport model(source, dtype);
+  result.notes = source.config.notes;
+  result.notes.insert(result.notes.end(), model.notes().begin(), model.notes().end());
+  std::optional<GgufTokenizerExport> tokenizer;
+  if (const std::optional<Tokenizer> original = tokenizer_of(source)) {
+    tokenizer = original->to_gguf(static_cast<std::int32_t>(source.config.vocab));
+    result.notes.insert(result.notes.end(), tokenizer->notes.begin(), tokenizer->notes.end());
+  } else {
+    result.notes.push_back("the model has no tokenizer.json, and so the GGUF no tokenizer");
+  }
+
+  GgufWriter writer(output);
+  model.add_keys(writer);
+  writer.add_string("general.type", "model");
+  writer.add_string("general.name", model_name);
+  add_file_keys(writer, dtype);
+  if (tokenizer) {
+    add_tokenizer_keys(writer, tokenizer->data);
+  } else {
+    add_no_tokenizer_keys(writer);
+  }
+  model.add_tensors(writer);
+  model.write_tensors(writer);
+  writer.finish();
+  result.bytes_before = model.bytes_before();
+  result.bytes_after = model.bytes_after();
+  result.tensors = model.tensors();
+  result.converted = model.converted();
+  return result;
+}
+
+}  // namespace
+
+QuantizeResult quantize_model(const std::string& model, const std::string& output,
+                              const std::string& type) {
+  const DType dtype = type_named(type);
+  const bool canary = model == "canary";
+  const std::shared_ptr<const ModelFiles> files =
+      canary ? embedded_canary() : ModelFiles::open(model);
+  for (const ModelFiles::File& file : files->files()) {
+    std::error_code ignored;
+    if (!canary && std::filesystem::equivalent(files->path_of(file.name), output, ignored)) {
+      throw Error(ErrorCode::kUsage, output + ": is the input itself", "name another output");
+    }
+  }
+  const ModelSource source = open_model(files);
+  if (source.gguf) {
+    summarize_weights(source);  // an incomplete model is an error before hours of work
+    return requantize(source, output, dtype);
+  }
+  const std::filesystem::path path = std::filesystem::path(model).lexically_normal();
+  const std::string name = (path.has_filename() ? path : path.parent_path()).filename().string();
+  return export_to_gguf(source, name, output, dtype);
 }
 
 }  // namespace moebench

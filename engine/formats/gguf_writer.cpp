@@ -7,7 +7,6 @@
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
-#include "engine/formats/gguf_types.h"
 
 namespace moebench {
 namespace {
@@ -45,18 +44,56 @@ GgufWriter::~GgufWriter() {
   std::filesystem::remove(temporary_, ignored);
 }
 
-void GgufWriter::add_u32(std::string_view key, std::uint32_t value) {
+void GgufWriter::begin_value(std::string_view key, GgufValueType type) {
   append_text(values_, key);
-  append(values_, static_cast<std::uint32_t>(GgufValueType::kU32));
-  append(values_, value);
+  append(values_, static_cast<std::uint32_t>(type));
   ++n_values_;
 }
 
+void GgufWriter::begin_array(std::string_view key, GgufValueType type, std::size_t size) {
+  begin_value(key, GgufValueType::kArray);
+  append(values_, static_cast<std::uint32_t>(type));
+  append<std::uint64_t>(values_, size);
+}
+
+void GgufWriter::add_u32(std::string_view key, std::uint32_t value) {
+  begin_value(key, GgufValueType::kU32);
+  append(values_, value);
+}
+
+void GgufWriter::add_f32(std::string_view key, float value) {
+  begin_value(key, GgufValueType::kF32);
+  append(values_, value);
+}
+
+void GgufWriter::add_bool(std::string_view key, bool value) {
+  begin_value(key, GgufValueType::kBool);
+  append(values_, static_cast<std::uint8_t>(value));
+}
+
 void GgufWriter::add_string(std::string_view key, std::string_view value) {
-  append_text(values_, key);
-  append(values_, static_cast<std::uint32_t>(GgufValueType::kString));
+  begin_value(key, GgufValueType::kString);
   append_text(values_, value);
-  ++n_values_;
+}
+
+void GgufWriter::add_strings(std::string_view key, std::span<const std::string> values) {
+  begin_array(key, GgufValueType::kString, values.size());
+  for (const std::string& value : values) append_text(values_, value);
+}
+
+void GgufWriter::add_i32s(std::string_view key, std::span<const std::int32_t> values) {
+  begin_array(key, GgufValueType::kI32, values.size());
+  for (const std::int32_t value : values) append(values_, value);
+}
+
+void GgufWriter::add_f32s(std::string_view key, std::span<const float> values) {
+  begin_array(key, GgufValueType::kF32, values.size());
+  for (const float value : values) append(values_, value);
+}
+
+void GgufWriter::add_bools(std::string_view key, const std::vector<bool>& values) {
+  begin_array(key, GgufValueType::kBool, values.size());
+  for (const bool value : values) append(values_, static_cast<std::uint8_t>(value));
 }
 
 void GgufWriter::add_raw(std::string_view key, std::span<const std::byte> type_and_value) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/formats/gguf_types.h"
 #include "engine/tensor/tensor.h"
 
 namespace moebench {
@@ -24,7 +25,13 @@ class GgufWriter {
   GgufWriter& operator=(const GgufWriter&) = delete;
 
   void add_u32(std::string_view key, std::uint32_t value);
+  void add_f32(std::string_view key, float value);
+  void add_bool(std::string_view key, bool value);
   void add_string(std::string_view key, std::string_view value);
+  void add_strings(std::string_view key, std::span<const std::string> values);
+  void add_i32s(std::string_view key, std::span<const std::int32_t> values);
+  void add_f32s(std::string_view key, std::span<const float> values);
+  void add_bools(std::string_view key, const std::vector<bool>& values);
   /// A value as another file stores it: its type's number, then its bytes
   /// (GgufModel::raw_metadata).
   void add_raw(std::string_view key, std::span<const std::byte> type_and_value);
@@ -37,6 +44,8 @@ class GgufWriter {
   void finish();
 
  private:
+  void begin_value(std::string_view key, GgufValueType type);
+  void begin_array(std::string_view key, GgufValueType type, std::size_t size);
   void begin_data();
   void pad_to_alignment();
 

@@ -8,6 +8,7 @@
 #include "engine/formats/printable.h"
 #include "engine/model/families.h"
 #include "engine/model/family_table.h"
+#include "engine/model/gguf_keys.h"
 #include "engine/model/rope_scaling.h"
 
 namespace moebench {
@@ -87,15 +88,16 @@ std::string block(std::int64_t layer, std::string_view name) {
 /// Some architectures serve several families: "llama" is Mixtral where it has experts, "deepseek2"
 /// is V3 where its router is a sigmoid.
 const Family& family_of(const Keys& keys, const std::string& architecture) {
-  const bool has_experts = keys.find_int("expert_count", 0, kMaxExperts).value_or(0) > 0;
-  // 0 and absent: written before the key existed, when softmax was all there was.
-  const std::int64_t gating = keys.find_int("expert_gating_func", 0, 1000).value_or(1);
-  if (gating > 2) {
-    keys.fail("expert_gating_func", "is " + std::to_string(gating) +
-                                        ", an unknown router function; softmax (1) and sigmoid "
-                                        "(2) are supported");
+  const bool has_experts = keys.find_int(gguf_key::kExpertCount, 0, kMaxExperts).value_or(0) > 0;
+  const std::int64_t gating =
+      keys.find_int(gguf_key::kExpertGating, 0, 1000).value_or(gguf_key::kGatingSoftmax);
+  if (gating > gguf_key::kGatingSigmoid) {
+    keys.fail(gguf_key::kExpertGating, "is " + std::to_string(gating) +
+                                           ", an unknown router function; softmax (1) and sigmoid "
+                                           "(2) are supported");
   }
-  const RouterScoring scoring = gating == 2 ? RouterScoring::kSigmoid : RouterScoring::kSoftmax;
+  const RouterScoring scoring =
+      gating == gguf_key::kGatingSigmoid ? RouterScoring::kSigmoid : RouterScoring::kSoftmax;
   std::string supported;
   for (const Family& family : family_table()) {
     if (family.gguf_architecture == architecture && family.name != "mistral" &&
@@ -109,7 +111,7 @@ const Family& family_of(const Keys& keys, const std::string& architecture) {
   }
   for (const Family& family : family_table()) {
     if (family.gguf_architecture == architecture) {
-      keys.fail(has_experts ? "expert_gating_func" : "expert_count",
+      keys.fail(has_experts ? gguf_key::kExpertGating : gguf_key::kExpertCount,
                 "does not fit the architecture");
     }
   }
@@ -121,51 +123,52 @@ const Family& family_of(const Keys& keys, const std::string& architecture) {
 
 RopeScaling read_scaling(const Keys& keys, const Family& family, double max_positions) {
   RopeScaling scaling;
-  const std::string type = keys.find_string("rope.scaling.type").value_or("none");
+  const std::string type = keys.find_string(gguf_key::kRopeScalingType).value_or("none");
   if (type == "none") {
-    if (const auto linear = keys.find_float("rope.scale_linear"); linear && *linear != 1.0) {
+    if (const auto linear = keys.find_float(gguf_key::kRopeScaleLinear); linear && *linear != 1.0) {
       scaling.kind = RopeScalingKind::kLinear;
       scaling.factor = *linear;
     }
   } else if (type == "linear") {
     scaling.kind = RopeScalingKind::kLinear;
-    scaling.factor = keys.find_float("rope.scaling.factor").value_or(0.0);
+    scaling.factor = keys.find_float(gguf_key::kRopeScalingFactor).value_or(0.0);
   } else if (type == "yarn") {
     scaling.kind = RopeScalingKind::kYarn;
-    scaling.factor = keys.find_float("rope.scaling.factor").value_or(0.0);
+    scaling.factor = keys.find_float(gguf_key::kRopeScalingFactor).value_or(0.0);
     scaling.original_positions =
-        keys.find_float("rope.scaling.original_context_length").value_or(max_positions);
-    scaling.beta_fast = keys.find_float("rope.scaling.yarn_beta_fast").value_or(32.0);
-    scaling.beta_slow = keys.find_float("rope.scaling.yarn_beta_slow").value_or(1.0);
-    if (const auto extrapolation = keys.find_float("rope.scaling.yarn_ext_factor");
+        keys.find_float(gguf_key::kRopeOriginalContext).value_or(max_positions);
+    scaling.beta_fast = keys.find_float(gguf_key::kYarnBetaFast).value_or(32.0);
+    scaling.beta_slow = keys.find_float(gguf_key::kYarnBetaSlow).value_or(1.0);
+    if (const auto extrapolation = keys.find_float(gguf_key::kYarnExtrapolation);
         extrapolation && *extrapolation != 1.0 && *extrapolation != -1.0) {
-      keys.fail("rope.scaling.yarn_ext_factor", "is not 1, which is not supported");
+      keys.fail(gguf_key::kYarnExtrapolation, "is not 1, which is not supported");
     }
     // DeepSeek's converters write 0.1 * mscale_all_dim and drop mscale, which equals it.
-    if (const auto multiplier = keys.find_float("rope.scaling.yarn_log_multiplier");
+    if (const auto multiplier = keys.find_float(gguf_key::kYarnLogMultiplier);
         multiplier && family.attention == AttentionKind::kLatent) {
       scaling.mscale = scaling.mscale_all_dim = *multiplier * 10.0;
     }
-    const double written = keys.find_float("rope.scaling.yarn_attn_factor").value_or(1.0) *
-                           keys.find_float("rope.scaling.attn_factor").value_or(1.0);
+    const double written = keys.find_float(gguf_key::kYarnAttentionFactor).value_or(1.0) *
+                           keys.find_float(gguf_key::kRopeAttentionFactor).value_or(1.0);
     if (written != 1.0) {
-      scaling.attention_factor = written * yarn_magnitude(scaling.factor, 1.0);
+      scaling.attention_factor = written * yarn_attention_factor(scaling);
     }
     if (!(scaling.original_positions > 0.0) || !(scaling.beta_fast > 0.0) ||
         !(scaling.beta_slow > 0.0)) {
-      keys.fail("rope.scaling.original_context_length", "or a yarn_beta is not positive");
+      keys.fail(gguf_key::kRopeOriginalContext, "or a yarn_beta is not positive");
     }
   } else {
-    keys.fail("rope.scaling.type",
+    keys.fail(gguf_key::kRopeScalingType,
               "is " + printable(type) + "; none, linear and yarn are supported");
   }
-  if (!(scaling.factor > 0.0)) keys.fail("rope.scaling.factor", "is missing or not positive");
+  if (!(scaling.factor > 0.0))
+    keys.fail(gguf_key::kRopeScalingFactor, "is missing or not positive");
   return scaling;
 }
 
 /// Llama 3's scaling comes as a tensor of divisors, one a frequency.
 void apply_frequency_divisors(RopeConfig& rope, const Keys& keys, const Checkpoint& checkpoint) {
-  const CheckpointTensor* divisors = checkpoint.find("rope_freqs.weight");
+  const CheckpointTensor* divisors = checkpoint.find(gguf_key::kRopeDivisorsTensor);
   if (divisors == nullptr) return;
   const TensorView& view = divisors->view;
   if (view.dtype != DType::kF32 ||
@@ -193,20 +196,19 @@ AttentionConfig read_attention(const Keys& keys, const Family& family, const Che
   AttentionConfig attention;
   attention.kind = family.attention;
   attention.qk_norm = family.qk_norm;
-  attention.n_heads = keys.require_int("attention.head_count", 1, kMaxWidth);
+  attention.n_heads = keys.require_int(gguf_key::kHeadCount, 1, kMaxWidth);
   attention.output_bias = has(checkpoint, block(0, "attn_output.bias"));
-  const std::optional<std::int64_t> key_length =
-      keys.find_int("attention.key_length", 1, kMaxWidth);
+  const std::optional<std::int64_t> key_length = keys.find_int(gguf_key::kKeyLength, 1, kMaxWidth);
   const std::optional<std::int64_t> value_length =
-      keys.find_int("attention.value_length", 1, kMaxWidth);
+      keys.find_int(gguf_key::kValueLength, 1, kMaxWidth);
   if (family.attention == AttentionKind::kGrouped) {
     attention.qkv_bias = has(checkpoint, block(0, "attn_q.bias"));
     attention.n_kv_heads =
-        keys.find_int("attention.head_count_kv", 1, kMaxWidth).value_or(attention.n_heads);
+        keys.find_int(gguf_key::kKvHeadCount, 1, kMaxWidth).value_or(attention.n_heads);
     attention.head_dim = key_length.value_or(hidden / attention.n_heads);
-    if (attention.head_dim < 1) keys.fail("attention.head_count", "exceeds embedding_length");
+    if (attention.head_dim < 1) keys.fail(gguf_key::kHeadCount, "exceeds embedding_length");
     if (value_length && *value_length != attention.head_dim) {
-      keys.fail("attention.value_length", "differs from key_length, which is not supported");
+      keys.fail(gguf_key::kValueLength, "differs from key_length, which is not supported");
     }
     return attention;
   }
@@ -214,19 +216,18 @@ AttentionConfig read_attention(const Keys& keys, const Family& family, const Che
   // value_length, and the heads in key_length_mla and value_length_mla.
   attention.qkv_bias = has(checkpoint, block(0, "attn_kv_a_mqa.bias"));
   attention.n_kv_heads = 1;
-  attention.q_lora_rank = keys.find_int("attention.q_lora_rank", 0, kMaxWidth).value_or(0);
-  attention.kv_lora_rank = keys.require_int("attention.kv_lora_rank", 1, kMaxWidth);
-  attention.qk_rope_dim = keys.require_int("rope.dimension_count", 1, kMaxWidth);
-  const std::optional<std::int64_t> key = keys.find_int("attention.key_length_mla", 1, kMaxWidth);
-  const std::optional<std::int64_t> value =
-      keys.find_int("attention.value_length_mla", 1, kMaxWidth);
+  attention.q_lora_rank = keys.find_int(gguf_key::kQLoraRank, 0, kMaxWidth).value_or(0);
+  attention.kv_lora_rank = keys.require_int(gguf_key::kKvLoraRank, 1, kMaxWidth);
+  attention.qk_rope_dim = keys.require_int(gguf_key::kRopeDimensions, 1, kMaxWidth);
+  const std::optional<std::int64_t> key = keys.find_int(gguf_key::kKeyLengthMla, 1, kMaxWidth);
+  const std::optional<std::int64_t> value = keys.find_int(gguf_key::kValueLengthMla, 1, kMaxWidth);
   if (!(key && value) && !(key_length && value_length)) {
-    keys.fail("attention.key_length", "or value_length is missing");
+    keys.fail(gguf_key::kKeyLength, "or value_length is missing");
   }
   const std::int64_t key_width = key && value ? *key : *key_length;
   attention.value_dim = key && value ? *value : *value_length;
   attention.qk_nope_dim = key_width - attention.qk_rope_dim;
-  if (attention.qk_nope_dim < 1) keys.fail("attention.key_length", "is below rope.dimension_count");
+  if (attention.qk_nope_dim < 1) keys.fail(gguf_key::kKeyLength, "is below rope.dimension_count");
   return attention;
 }
 
@@ -235,28 +236,30 @@ MoeConfig read_moe(const Keys& keys, const Family& family, const Checkpoint& che
   MoeConfig moe;
   RouterOptions& router = moe.router;
   router.scoring = family.scoring;
-  router.n_experts = static_cast<std::int32_t>(keys.require_int("expert_count", 1, kMaxExperts));
+  router.n_experts =
+      static_cast<std::int32_t>(keys.require_int(gguf_key::kExpertCount, 1, kMaxExperts));
   router.top_k =
-      static_cast<std::int32_t>(keys.require_int("expert_used_count", 1, router.n_experts));
-  router.normalize_weights = keys.find_bool("expert_weights_norm").value_or(family.gguf_normalize);
-  router.weight_scale = static_cast<float>(keys.find_float("expert_weights_scale").value_or(1.0));
+      static_cast<std::int32_t>(keys.require_int(gguf_key::kExpertUsedCount, 1, router.n_experts));
+  router.normalize_weights =
+      keys.find_bool(gguf_key::kExpertWeightsNorm).value_or(family.gguf_normalize);
+  router.weight_scale =
+      static_cast<float>(keys.find_float(gguf_key::kExpertWeightsScale).value_or(1.0));
   if (router.weight_scale == 0.0f) router.weight_scale = 1.0f;  // how converters say "none"
-  const std::optional<std::int64_t> width =
-      keys.find_int("expert_feed_forward_length", 0, kMaxWidth);
+  const std::optional<std::int64_t> width = keys.find_int(gguf_key::kExpertWidth, 0, kMaxWidth);
   moe.expert_width = width && *width > 0 ? *width
                      : family.expert_width_is_intermediate_size
-                         ? keys.require_int("feed_forward_length", 1, kMaxWidth)
-                         : keys.require_int("expert_feed_forward_length", 1, kMaxWidth);
+                         ? keys.require_int(gguf_key::kFeedForwardLength, 1, kMaxWidth)
+                         : keys.require_int(gguf_key::kExpertWidth, 1, kMaxWidth);
   if (family.moe == MoeRule::kAfterFirstDense) {
     moe.shared_width =
-        keys.find_int("expert_shared_count", 0, kMaxExperts).value_or(0) * moe.expert_width;
+        keys.find_int(gguf_key::kSharedExpertCount, 0, kMaxExperts).value_or(0) * moe.expert_width;
     router.group_score = family.scoring == RouterScoring::kSigmoid ? RouterGroupScore::kTop2Sum
                                                                    : RouterGroupScore::kMax;
-    const auto groups = keys.find_int("expert_group_count", 0, router.n_experts);
+    const auto groups = keys.find_int(gguf_key::kExpertGroups, 0, router.n_experts);
     if (groups && *groups > 1) {
       router.n_groups = static_cast<std::int32_t>(*groups);
       router.top_k_groups = static_cast<std::int32_t>(
-          keys.require_int("expert_group_used_count", 1, router.n_groups));
+          keys.require_int(gguf_key::kExpertGroupsUsed, 1, router.n_groups));
     } else if (!groups && router.n_experts >= 128) {
       model.notes.push_back(
           "the metadata has no expert_group_count: experts are chosen without group limits");
@@ -264,7 +267,7 @@ MoeConfig read_moe(const Keys& keys, const Family& family, const Checkpoint& che
   }
   if (family.name == "qwen2_moe") {
     const std::optional<std::int64_t> shared =
-        keys.find_int("expert_shared_feed_forward_length", 0, kMaxWidth);
+        keys.find_int(gguf_key::kSharedExpertWidth, 0, kMaxWidth);
     // Older converters leave the width to the tensor.
     const CheckpointTensor* up = checkpoint.find(block(0, "ffn_up_shexp.weight"));
     moe.shared_width = shared ? *shared : up != nullptr ? up->view.shape[0] : 0;
@@ -274,12 +277,12 @@ MoeConfig read_moe(const Keys& keys, const Family& family, const Checkpoint& che
 }
 
 std::int64_t window_of(const Keys& keys, std::int64_t layer) {
-  const std::int64_t window = keys.find_int("attention.sliding_window", 0, 1LL << 40).value_or(0);
-  const std::string pattern_key = keys.full("attention.sliding_window_pattern");
+  const std::int64_t window = keys.find_int(gguf_key::kSlidingWindow, 0, 1LL << 40).value_or(0);
+  const std::string pattern_key = keys.full(gguf_key::kSlidingWindowPattern);
   if (window == 0 || !keys.metadata().contains(pattern_key)) return window;
   const std::vector<bool>* pattern = keys.metadata().find_bools(pattern_key);
   if (static_cast<std::size_t>(layer) >= pattern->size()) {
-    keys.fail("attention.sliding_window_pattern", "is shorter than the layers");
+    keys.fail(gguf_key::kSlidingWindowPattern, "is shorter than the layers");
   }
   return (*pattern)[static_cast<std::size_t>(layer)] ? window : 0;
 }
@@ -298,30 +301,29 @@ ModelConfig config_from_gguf(const GgufMetadata& metadata, const Checkpoint& che
   }
   ModelConfig model;
   model.family = family.name;
-  model.hidden = keys.require_int("embedding_length", 1, kMaxWidth);
+  model.hidden = keys.require_int(gguf_key::kEmbeddingLength, 1, kMaxWidth);
   model.vocab = embedding->view.shape[0];
-  model.max_positions = keys.require_int("context_length", 1, 1LL << 40);
-  model.rms_epsilon =
-      static_cast<float>(keys.find_float("attention.layer_norm_rms_epsilon").value_or(0.0));
+  model.max_positions = keys.require_int(gguf_key::kContextLength, 1, 1LL << 40);
+  model.rms_epsilon = static_cast<float>(keys.find_float(gguf_key::kRmsEpsilon).value_or(0.0));
   if (!(model.rms_epsilon > 0.0f)) {
-    keys.fail("attention.layer_norm_rms_epsilon", "is missing or not positive");
+    keys.fail(gguf_key::kRmsEpsilon, "is missing or not positive");
   }
   model.tied_embeddings = !has(checkpoint, "output.weight");
-  model.prediction_layers = keys.find_int("nextn_predict_layers", 0, kMaxLayers).value_or(0);
+  model.prediction_layers = keys.find_int(gguf_key::kPredictionLayers, 0, kMaxLayers).value_or(0);
   const std::int64_t n_layers =
-      keys.require_int("block_count", 1, kMaxLayers) - model.prediction_layers;
-  if (n_layers < 1) keys.fail("nextn_predict_layers", "leaves no layers");
+      keys.require_int(gguf_key::kBlockCount, 1, kMaxLayers) - model.prediction_layers;
+  if (n_layers < 1) keys.fail(gguf_key::kPredictionLayers, "leaves no layers");
 
   AttentionConfig attention = read_attention(keys, family, checkpoint, model.hidden);
   const bool latent = attention.kind == AttentionKind::kLatent;
   model.rope.dim = latent ? attention.qk_rope_dim : attention.head_dim;
-  if (keys.find_int("rope.dimension_count", 1, kMaxWidth).value_or(model.rope.dim) !=
+  if (keys.find_int(gguf_key::kRopeDimensions, 1, kMaxWidth).value_or(model.rope.dim) !=
       model.rope.dim) {
-    keys.fail("rope.dimension_count", "is not the head's width, which is not supported");
+    keys.fail(gguf_key::kRopeDimensions, "is not the head's width, which is not supported");
   }
   model.rope.pairing = family.gguf_pairing;
-  const double theta = keys.find_float("rope.freq_base").value_or(10000.0);
-  if (!(theta > 1.0)) keys.fail("rope.freq_base", "is not above 1");
+  const double theta = keys.find_float(gguf_key::kRopeBase).value_or(10000.0);
+  if (!(theta > 1.0)) keys.fail(gguf_key::kRopeBase, "is not above 1");
   const RopeScaling scaling = read_scaling(keys, family, static_cast<double>(model.max_positions));
   apply_rope_scaling(model.rope, theta, scaling);
   apply_frequency_divisors(model.rope, keys, checkpoint);
@@ -344,7 +346,7 @@ ModelConfig config_from_gguf(const GgufMetadata& metadata, const Checkpoint& che
       layer.moe = moe;
       layer.moe->has_selection_bias = has(checkpoint, block(i, "exp_probs_b.bias"));
     } else {
-      layer.dense_width = keys.require_int("feed_forward_length", 1, kMaxWidth);
+      layer.dense_width = keys.require_int(gguf_key::kFeedForwardLength, 1, kMaxWidth);
     }
     model.layers.push_back(std::move(layer));
   }

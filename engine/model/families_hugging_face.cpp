@@ -508,6 +508,11 @@ ModelConfig config_from_hugging_face(std::string_view config_json, const std::st
   }
   read_quantization(config, model);
   check_config(model, file);
+  if (moe && family.normalize == NormalizeRule::kNever &&
+      config.find_bool("norm_topk_prob", false)) {
+    model.notes.push_back("norm_topk_prob is true, but transformers' " + model.family +
+                          " never normalises the experts' weights, and neither does this engine");
+  }
   // Meaningful to other layer kinds of the same family, so not worth a note here.
   for (const char* key :
        {"intermediate_size", "moe_intermediate_size", "norm_topk_prob", "n_group", "topk_group",

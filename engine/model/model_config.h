@@ -24,11 +24,34 @@ enum class QkNorm : std::uint8_t {
   kFullWidth  ///< OLMoE: RMSNorm over all heads together
 };
 
+enum class RopeScalingKind : std::uint8_t { kNone, kLinear, kLlama3, kYarn };
+
+/// How a model's rotary embedding is stretched beyond the context it was trained on.
+struct RopeScaling {
+  RopeScalingKind kind = RopeScalingKind::kNone;
+  double factor = 1.0;
+  double original_positions = 0.0;  ///< kLlama3, kYarn: the context before stretching
+  // kLlama3
+  double low_frequency_factor = 1.0;
+  double high_frequency_factor = 4.0;
+  // kYarn; arXiv 2309.00071, with DeepSeek's mscale options (0: not given)
+  double beta_fast = 32.0;
+  double beta_slow = 1.0;
+  double mscale = 0.0;
+  double mscale_all_dim = 0.0;
+  double attention_factor = 0.0;  ///< 0: derived from factor and the mscales
+  bool truncate = true;           ///< whole dimensions as the ramp's ends
+};
+
 struct RopeConfig {
   RopePairing pairing = RopePairing::kHalves;
   std::int64_t dim = 0;                  ///< rotated elements of a head
   std::vector<float> inverse_frequency;  ///< (dim / 2), after any scaling (YaRN, Llama-3, linear)
   float magnitude = 1.0f;                ///< factor on cos and sin (YaRN's attention factor)
+  // What the two above were computed from, for those who write the model down again. Llama 3's
+  // scaling is not known (kNone) where a GGUF gave its frequencies' divisors instead.
+  double theta = 0.0;
+  RopeScaling scaling;
 };
 
 struct AttentionConfig {

@@ -29,7 +29,18 @@ double yarn_magnitude(double factor, double mscale) noexcept {
   return factor <= 1.0 ? 1.0 : 0.1 * mscale * std::log(factor) + 1.0;
 }
 
+double yarn_attention_factor(const RopeScaling& scaling) noexcept {
+  if (scaling.attention_factor != 0.0) return scaling.attention_factor;
+  if (scaling.mscale == 0.0 || scaling.mscale_all_dim == 0.0) {
+    return yarn_magnitude(scaling.factor, 1.0);
+  }
+  return yarn_magnitude(scaling.factor, scaling.mscale) /
+         yarn_magnitude(scaling.factor, scaling.mscale_all_dim);
+}
+
 void apply_rope_scaling(RopeConfig& rope, double theta, const RopeScaling& scaling) {
+  rope.theta = theta;
+  rope.scaling = scaling;
   const auto dim = static_cast<double>(rope.dim);
   double ramp_begin = 0.0, ramp_end = 0.0;
   rope.magnitude = 1.0f;
@@ -43,14 +54,7 @@ void apply_rope_scaling(RopeConfig& rope, double theta, const RopeScaling& scali
     ramp_begin = std::max(ramp_begin, 0.0);
     ramp_end = std::min(ramp_end, dim - 1.0);
     if (ramp_begin == ramp_end) ramp_end += 0.001;
-    double magnitude = scaling.attention_factor;
-    if (magnitude == 0.0) {
-      const bool both = scaling.mscale != 0.0 && scaling.mscale_all_dim != 0.0;
-      magnitude = both ? yarn_magnitude(scaling.factor, scaling.mscale) /
-                             yarn_magnitude(scaling.factor, scaling.mscale_all_dim)
-                       : yarn_magnitude(scaling.factor, 1.0);
-    }
-    rope.magnitude = static_cast<float>(magnitude);
+    rope.magnitude = static_cast<float>(yarn_attention_factor(scaling));
   }
   rope.inverse_frequency.resize(static_cast<std::size_t>(rope.dim / 2));
   for (std::size_t i = 0; i < rope.inverse_frequency.size(); ++i) {
@@ -73,6 +77,16 @@ void apply_rope_scaling(RopeConfig& rope, double theta, const RopeScaling& scali
     }
     rope.inverse_frequency[i] = static_cast<float>(frequency);
   }
+}
+
+std::vector<float> llama3_divisors(const RopeConfig& rope) {
+  std::vector<float> divisors;
+  for (std::int64_t i = 0; i < rope.dim / 2; ++i) {
+    const double frequency =
+        std::pow(rope.theta, -2.0 * static_cast<double>(i) / static_cast<double>(rope.dim));
+    divisors.push_back(static_cast<float>(frequency / llama3_frequency(frequency, rope.scaling)));
+  }
+  return divisors;
 }
 
 }  // namespace moebench

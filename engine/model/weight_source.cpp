@@ -4,6 +4,7 @@
 #include <cstring>
 #include <thread>
 
+#include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "engine/formats/printable.h"
 #include "engine/tensor/convert.h"
@@ -56,6 +57,45 @@ std::unique_ptr<std::byte[]> convert_rows(const TensorView& view, DType to) {
     }
   });
   return result;
+}
+
+LoadedTensor latent_key_half(const AttentionConfig& a, const TensorView& joint) {
+  MOEBENCH_CHECK(joint.dtype == DType::kF32);
+  const auto heads = static_cast<std::size_t>(a.n_heads);
+  const auto nope = static_cast<std::size_t>(a.qk_nope_dim);
+  const auto values = static_cast<std::size_t>(a.value_dim);
+  const auto rank = static_cast<std::size_t>(a.kv_lora_rank);
+  LoadedTensor key;
+  key.owned = std::make_unique_for_overwrite<std::byte[]>(heads * rank * nope * sizeof(float));
+  key.view = {key.owned.get(), DType::kF32, {a.n_heads, a.kv_lora_rank, a.qk_nope_dim}};
+  std::vector<float> row(rank);
+  for (std::size_t head = 0; head < heads; ++head) {
+    const std::byte* rows = joint.data + head * (nope + values) * rank * sizeof(float);
+    std::byte* transposed = key.owned.get() + head * rank * nope * sizeof(float);
+    for (std::size_t i = 0; i < nope; ++i) {
+      std::memcpy(row.data(), rows + i * rank * sizeof(float), rank * sizeof(float));
+      for (std::size_t j = 0; j < rank; ++j) {
+        std::memcpy(transposed + (j * nope + i) * sizeof(float), &row[j], sizeof(float));
+      }
+    }
+  }
+  return key;
+}
+
+LoadedTensor latent_value_half(const AttentionConfig& a, const TensorView& joint) {
+  MOEBENCH_CHECK(joint.dtype == DType::kF32);
+  const auto heads = static_cast<std::size_t>(a.n_heads);
+  const auto nope = static_cast<std::size_t>(a.qk_nope_dim);
+  const auto values = static_cast<std::size_t>(a.value_dim);
+  const std::size_t row = static_cast<std::size_t>(a.kv_lora_rank) * sizeof(float);
+  LoadedTensor value;
+  value.owned = std::make_unique_for_overwrite<std::byte[]>(heads * values * row);
+  value.view = {value.owned.get(), DType::kF32, {a.n_heads, a.value_dim, a.kv_lora_rank}};
+  for (std::size_t head = 0; head < heads; ++head) {
+    std::memcpy(value.owned.get() + head * values * row,
+                joint.data + (head * (nope + values) + nope) * row, values * row);
+  }
+  return value;
 }
 
 WeightSource::WeightSource(const ModelConfig& config, const Checkpoint& checkpoint,

@@ -74,4 +74,8 @@ class WeightSource {
 /// `view` (rows of blocks) in another type, in memory of its own; on several threads when large.
 std::unique_ptr<std::byte[]> convert_rows(const TensorView& view, DType to);
 
+/// The halves of MLA's joint up-projection (kKvB, in F32): kKB, transposed per head, and kVB.
+LoadedTensor latent_key_half(const AttentionConfig& attention, const TensorView& joint);
+LoadedTensor latent_value_half(const AttentionConfig& attention, const TensorView& joint);
+
 }  // namespace moebench

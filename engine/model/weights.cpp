@@ -163,7 +163,8 @@ class Loader {
     } else {
       LoadedTensor joint = source_.take_f32(kKvB, layer);
       count(joint);
-      split_joint(a, joint.view, key, value);
+      key = latent_key_half(a, joint.view);
+      value = latent_value_half(a, joint.view);
       files_->release_pages(joint.mapped);
     }
     std::int64_t& bytes = weights_.bytes.attention;
@@ -171,32 +172,6 @@ class Loader {
     bytes += settle(*w.key_absorb, std::move(key));
     w.value_up = backend_.prepare_head_matrices(value.view, stored);
     bytes += settle(*w.value_up, std::move(value));
-  }
-
-  static void split_joint(const AttentionConfig& a, const TensorView& joint, LoadedTensor& key,
-                          LoadedTensor& value) {
-    const auto heads = static_cast<std::size_t>(a.n_heads);
-    const auto nope = static_cast<std::size_t>(a.qk_nope_dim);
-    const auto values = static_cast<std::size_t>(a.value_dim);
-    const auto rank = static_cast<std::size_t>(a.kv_lora_rank);
-    key.owned = std::make_unique_for_overwrite<std::byte[]>(heads * rank * nope * sizeof(float));
-    value.owned =
-        std::make_unique_for_overwrite<std::byte[]>(heads * values * rank * sizeof(float));
-    key.view = {key.owned.get(), DType::kF32, {a.n_heads, a.kv_lora_rank, a.qk_nope_dim}};
-    value.view = {value.owned.get(), DType::kF32, {a.n_heads, a.value_dim, a.kv_lora_rank}};
-    std::vector<float> row(rank);
-    for (std::size_t head = 0; head < heads; ++head) {
-      const std::byte* rows = joint.data + head * (nope + values) * rank * sizeof(float);
-      std::byte* transposed = key.owned.get() + head * rank * nope * sizeof(float);
-      for (std::size_t i = 0; i < nope; ++i) {
-        std::memcpy(row.data(), rows + i * rank * sizeof(float), rank * sizeof(float));
-        for (std::size_t j = 0; j < rank; ++j) {
-          std::memcpy(transposed + (j * nope + i) * sizeof(float), &row[j], sizeof(float));
-        }
-      }
-      std::memcpy(value.owned.get() + head * values * rank * sizeof(float),
-                  rows + nope * rank * sizeof(float), values * rank * sizeof(float));
-    }
   }
 
   /// One expert that every row uses: a dense MLP or the shared experts together.

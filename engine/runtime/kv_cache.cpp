@@ -33,13 +33,4 @@ KvCache::KvCache(const ModelConfig& config, Backend& backend, DType type, std::i
   }
 }
 
-std::int64_t KvCache::bytes_per_token(const ModelConfig& config, DType type) {
-  std::int64_t values = 0;
-  for (const LayerConfig& layer : config.layers) {
-    const Widths w = widths_of(layer.attention);
-    values += w.heads * (w.key + (w.separate_values ? w.value : 0));
-  }
-  return values * static_cast<std::int64_t>(traits(type).block_bytes);
-}
-
 }  // namespace moebench

@@ -20,8 +20,6 @@ class KvCache {
 
   std::span<const KvLayer> layers() const noexcept { return layers_; }
 
-  static std::int64_t bytes_per_token(const ModelConfig& config, DType type);
-
  private:
   std::vector<KvLayer> layers_;
   std::vector<std::unique_ptr<Buffer>> buffers_;

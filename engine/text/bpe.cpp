@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <queue>
+#include <tuple>
 
 #include "engine/base/error.h"
 
@@ -98,6 +99,18 @@ void Bpe::set_merges(const std::vector<Merge>& merges) {
     n_merges_ += slots_[slot].pair == kEmpty ? 1 : 0;
     slots_[slot] = {key, merge.rank, merge.result};
   }
+}
+
+std::vector<Bpe::Merge> Bpe::merges() const {
+  std::vector<Merge> list;
+  list.reserve(n_merges_);
+  for (const Slot& slot : slots_)
+    if (slot.pair != kEmpty)
+      list.push_back({static_cast<std::int32_t>(slot.pair >> 32),
+                      static_cast<std::int32_t>(slot.pair & 0xFFFFFFFF), slot.result, slot.rank});
+  std::ranges::sort(
+      list, {}, [](const Merge& merge) { return std::tuple(merge.rank, merge.left, merge.right); });
+  return list;
 }
 
 const Bpe::Slot* Bpe::find(std::int32_t left, std::int32_t right) const noexcept {

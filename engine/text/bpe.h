@@ -46,6 +46,8 @@ class Bpe {
   /// A pair given twice keeps the rank given last.
   void set_merges(const std::vector<Merge>& merges);
   std::size_t n_merges() const noexcept { return n_merges_; }
+  /// In the order of rank.
+  std::vector<Merge> merges() const;
 
   /// Joins `symbols` in place.
   void merge(std::vector<std::int32_t>& symbols) const;

@@ -83,6 +83,13 @@ PreTokenizeStep split_step(std::string_view regex, SplitBehavior behavior) {
   return step;
 }
 
+std::span<const std::string_view> gguf_pre_names() noexcept {
+  static constexpr std::array<std::string_view, 13> kNames = {
+      "llama-bpe", "smaug-bpe", "qwen2",  "deepseek-v3", "deepseek-llm", "deepseek-coder", "olmo",
+      "smollm",    "gpt-2",     "qwen35", "tekken",      "gpt-4o",       "default"};
+  return kNames;
+}
+
 std::optional<GgufPreTokenizer> gguf_pre_tokenizer(std::string_view name) {
   GgufPreTokenizer pre;
   if (among(name,
@@ -112,9 +119,12 @@ std::optional<GgufPreTokenizer> gguf_pre_tokenizer(std::string_view name) {
                    std::to_array<std::string_view>({"smollm", "starcoder", "refact", "command-r",
                                                     "codeshell", "exaone", "minerva-7b"}))) {
     pre.steps = steps({"\\p{N}", kGpt2Regex});
-  } else if (among(name, std::to_array<std::string_view>({"gpt-2", "phi-2", "gigachat", "olmo",
-                                                          "mpt", "jais", "roberta-bpe"}))) {
+  } else if (among(name, std::to_array<std::string_view>(
+                             {"gpt-2", "phi-2", "gigachat", "jais", "roberta-bpe"}))) {
     pre.steps = steps({kGpt2Regex});
+  } else if (name == "olmo" || name == "mpt") {  // GPT-NeoX's
+    pre.steps = steps({kGpt2Regex});
+    pre.nfc = true;
   } else if (name == "tekken") {
     pre.steps = steps({kTekken});
     pre.ignore_merges = true;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,8 @@ struct GgufPreTokenizer {
   bool ignore_merges = false;  ///< a word that is a token is that token
   bool add_bos = false;        ///< when tokenizer.ggml.add_bos_token is absent
 };
+/// One name for each way of splitting, those of the supported families first.
+std::span<const std::string_view> gguf_pre_names() noexcept;
 /// Nothing when the name is unknown.
 std::optional<GgufPreTokenizer> gguf_pre_tokenizer(std::string_view name);
 

@@ -41,6 +41,11 @@ struct GgufTokenizerData {
   std::string name = "GGUF";  ///< for messages
 };
 
+struct GgufTokenizerExport {
+  GgufTokenizerData data;
+  std::vector<std::string> notes;  ///< in what corners the GGUF's tokenizer differs
+};
+
 struct EncodeOptions {
   /// Recognise special tokens (<|im_end|>, ...) written in the text. Without, such text is encoded
   /// as any other, so that a prompt's data cannot forge a turn.
@@ -60,6 +65,12 @@ class Tokenizer {
   static Tokenizer from_files(const TokenizerFiles& files);
   /// Throws Error(kBadModel) that names the key.
   static Tokenizer from_gguf(const GgufTokenizerData& data);
+
+  /// This tokenizer as GGUF metadata, with unused tokens up to `vocab` (the rows of the model's
+  /// embedding). tokenizer.ggml.pre is the first known name under which from_gguf() gives the same
+  /// ids as this tokenizer for a text full of what tokenizers split differently and for the text of
+  /// every token. Throws Error(kUsage) when there is none.
+  GgufTokenizerExport to_gguf(std::int32_t vocab) const;
 
   /// Bytes that are no UTF-8 count as U+FFFD, one for each maximal broken part. Time is
   /// O(n log n) in the text. Throws Error(kBadModel) when a regex of the file hits its step limit.

@@ -35,7 +35,10 @@ class GgufLoader {
     if (!data_.token_types.empty() && data_.token_types.size() != data_.tokens.size())
       fail("tokenizer.ggml.token_type has " + std::to_string(data_.token_types.size()) +
            " entries, tokenizer.ggml.tokens " + std::to_string(data_.tokens.size()));
-    for (std::size_t i = 0; i < data_.tokens.size(); ++i)
+    n_tokens_ = data_.tokens.size();
+    while (n_tokens_ > 0 && is_padding(n_tokens_ - 1)) --n_tokens_;
+    if (n_tokens_ == 0) fail("tokenizer.ggml.tokens holds nothing but padding");
+    for (std::size_t i = 0; i < n_tokens_; ++i)
       parts_->tokens.set(static_cast<std::int32_t>(i), data_.tokens[i]);
     if (data_.model == "gpt2") {
       read_byte_level();
@@ -60,6 +63,12 @@ class GgufLoader {
     return data_.token_types.empty() ? std::int32_t{kNormal} : data_.token_types[i];
   }
 
+  /// How converters fill the vocabulary up to the rows of the embedding: no tokens at all, so that
+  /// they are never sampled.
+  bool is_padding(std::size_t i) const {
+    return type(i) == kUnused && data_.tokens[i] == "[PAD" + std::to_string(i) + "]";
+  }
+
   void read_byte_level() {
     if (data_.pre.empty()) fail("tokenizer.ggml.pre is missing");
     auto pre = text::gguf_pre_tokenizer(data_.pre);
@@ -72,12 +81,12 @@ class GgufLoader {
     parts_->alphabet = text::Alphabet::kBytes;
     std::unordered_map<std::string_view, std::int32_t> ids;
     ids.reserve(data_.tokens.size());
-    for (std::size_t i = 0; i < data_.tokens.size(); ++i) {
+    for (std::size_t i = 0; i < n_tokens_; ++i) {
       const auto id = static_cast<std::int32_t>(i);
       const std::string& token = data_.tokens[i];
       ids[token] = id;
       const auto bytes = text::alphabet_to_bytes(token);
-      const bool plain = type(i) != kControl && type(i) != kUserDefined;
+      const bool plain = type(i) != kControl && type(i) != kUserDefined && type(i) != kUnused;
       // User-defined tokens are plain text in the file, not written in the alphabet.
       parts_->decoded.set(id, bytes && plain ? *bytes : token);
       if (!bytes || !plain) continue;
@@ -113,9 +122,9 @@ class GgufLoader {
     parts_->alphabet = text::Alphabet::kCodePoints;
     parts_->byte_fallback = true;
     parts_->fuse_unknown = true;
-    parts_->byte_token.assign(data_.tokens.size(), false);
+    parts_->byte_token.assign(n_tokens_, false);
     std::unordered_map<std::string_view, std::int32_t> ids;
-    for (std::size_t i = 0; i < data_.tokens.size(); ++i) {
+    for (std::size_t i = 0; i < n_tokens_; ++i) {
       const auto id = static_cast<std::int32_t>(i);
       std::string piece = data_.tokens[i];
       const auto byte = text::byte_token_value(piece);
@@ -143,7 +152,7 @@ class GgufLoader {
     parts_->decode_strip_leading_spaces = parts_->space_prefix_after_special ? 1 : 0;
     add_bos_ = true;  // what these models want when the file does not say
     const auto unknown = data_.unk_id ? *data_.unk_id : 0;
-    if (unknown >= 0 && static_cast<std::size_t>(unknown) < data_.tokens.size() &&
+    if (unknown >= 0 && static_cast<std::size_t>(unknown) < n_tokens_ &&
         type(static_cast<std::size_t>(unknown)) == kUnknown)
       parts_->unknown_id = unknown;
   }
@@ -175,7 +184,7 @@ class GgufLoader {
   }
 
   void read_added_tokens() {
-    for (std::size_t i = 0; i < data_.tokens.size(); ++i) {
+    for (std::size_t i = 0; i < n_tokens_; ++i) {
       const bool control = type(i) == kControl || type(i) == kUnknown;
       if (!control && type(i) != kUserDefined) continue;
       text::AddedToken token;
@@ -188,7 +197,7 @@ class GgufLoader {
   }
 
   std::int32_t checked(std::int32_t id, const char* key) const {
-    if (id < 0 || static_cast<std::size_t>(id) >= data_.tokens.size())
+    if (id < 0 || static_cast<std::size_t>(id) >= n_tokens_)
       fail(std::string("tokenizer.ggml.") + key + " " + std::to_string(id) +
            " is not in tokenizer.ggml.tokens");
     return id;
@@ -229,6 +238,7 @@ class GgufLoader {
 
   const GgufTokenizerData& data_;
   std::shared_ptr<TokenizerParts> parts_ = std::make_shared<TokenizerParts>();
+  std::size_t n_tokens_ = 0;  ///< without the padding at the end
   bool add_bos_ = false;
 };
 

@@ -77,7 +77,7 @@ struct ModelArguments {
 
 void add_model_command(CLI::App& app, Action& chosen) {
   auto arguments = std::make_shared<ModelArguments>();
-  CLI::App* model = app.add_subcommand("model", "Look into a model's files, or quantise them");
+  CLI::App* model = app.add_subcommand("model", "Look into a model's files, or write them as GGUF");
   model->require_subcommand(1);
 
   CLI::App* look = model->add_subcommand(
@@ -89,12 +89,17 @@ void add_model_command(CLI::App& app, Action& chosen) {
     chosen = [arguments] { return inspect(arguments->model, arguments->show_template); };
   });
 
-  CLI::App* write = model->add_subcommand("quantize", "Write a .gguf file with smaller weights");
-  write->add_option("IN", arguments->model, "A .gguf file (any part of a split one)")->required();
+  CLI::App* write = model->add_subcommand(
+      "quantize",
+      "Write a model as a .gguf file, its weights in another type; llama.cpp loads it too");
+  write
+      ->add_option("IN", arguments->model,
+                   "A Hugging Face directory, a .gguf file (any part of a split one), or canary")
+      ->required();
   write->add_option("OUT", arguments->output, "The .gguf file to write")->required();
   write
       ->add_option("--type", arguments->type,
-                   "f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k or q6_k")
+                   "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k or q6_k")
       ->required();
   write->callback([arguments, &chosen] {
     chosen = [arguments] { return quantize(arguments->model, arguments->output, arguments->type); };

@@ -88,7 +88,8 @@ DeterminismResult check_determinism(const std::filesystem::path& directory,
   const LoadedRun loaded = load_run(directory);
   for (const std::string& warning : loaded.warnings) announce(warning, true);
   const RunSettings run_settings = parse_run_settings(loaded.run.requested);
-  const RunPlan plan = make_plan(run_settings);
+  RunPlan plan = make_plan(run_settings);
+  plan.started_unix_seconds = started_unix_seconds(loaded.run);
   refuse_other_plan(loaded.run, plan, directory.string());
   refuse_foreign_samples(loaded.samples, plan, directory.string());
 

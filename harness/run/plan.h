@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,8 @@ struct Attempt {
 struct RunPlan {
   std::vector<PlannedTask> tasks;
   bool raw_prompt = false;
+  /// When the run began: what chat templates that write the date are told, resumed or not.
+  std::optional<std::int64_t> started_unix_seconds;
   std::vector<std::string> warnings;
 
   /// All attempts: by task, question, index. Results are told in this order.

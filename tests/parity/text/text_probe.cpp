@@ -1,6 +1,7 @@
 // Lets the parity scripts ask the engine's own tokenizer and chat template.
 //
-//   text_probe encode DIR|tokenizer.json [add_special] [parse_special]   texts in, ids out
+//   text_probe encode DIR|tokenizer.json [add_special] [parse_special] [through_gguf]
+//                                                                        texts in, ids out
 //   text_probe decode DIR|tokenizer.json [skip_special]                  ids in, texts out
 //   text_probe time   DIR|tokenizer.json                                   texts in, seconds out
 //   text_probe render            {"template", "variables", "unix_time"} a line in, texts out
@@ -88,10 +89,16 @@ int run(const std::vector<std::string>& arguments) {
     }
     return 0;
   }
-  const Tokenizer tokenizer = load(arguments.at(1));
+  Tokenizer tokenizer = load(arguments.at(1));
   const auto has = [&](const char* flag) {
     return std::find(arguments.begin() + 2, arguments.end(), flag) != arguments.end();
   };
+  if (has("through_gguf")) {
+    const moebench::GgufTokenizerExport exported = tokenizer.to_gguf(tokenizer.vocab_size());
+    std::cerr << "tokenizer.ggml.pre = " << exported.data.pre << '\n';
+    for (const std::string& note : exported.notes) std::cerr << "note: " << note << '\n';
+    tokenizer = Tokenizer::from_gguf(exported.data);
+  }
   if (arguments[0] == "encode") {
     for (const std::string& text : read_texts()) {
       const auto ids = tokenizer.encode(

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "engine/base/error.h"
 #include "engine/text/tokenizer.h"
 
 namespace moebench {
@@ -151,6 +152,54 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair("deepseek_coder", "deepseek-coder"), std::pair("smollm", "smollm"),
                     std::pair("sentencepiece", "")),
     [](const auto& param_info) { return std::string(param_info.param.first); });
+
+class ExportedGolden : public testing::TestWithParam<std::pair<std::string, std::string>> {};
+
+TEST_P(ExportedGolden, GivesTheSameIdsFromGguf) {
+  const Tokenizer original = from_json(read(GetParam().first + ".json"));
+  const std::int32_t padded = original.vocab_size() + 5;
+  const GgufTokenizerExport exported = original.to_gguf(padded);
+  EXPECT_EQ(exported.data.pre, GetParam().second);
+  EXPECT_EQ(exported.data.tokens.size(), static_cast<std::size_t>(padded));
+  const Tokenizer again = Tokenizer::from_gguf(exported.data);
+  EXPECT_EQ(again.vocab_size(), original.vocab_size()) << "padding is no tokens";
+  EXPECT_EQ(again.bos_id(), original.bos_id());
+  EXPECT_EQ(again.chat_template(), original.chat_template());
+  const auto holds_flagged = [&](const std::string& text) {
+    // GGUF has no word for an added token's lstrip, single_word and normalized.
+    return !exported.notes.empty() && (text.find("<special>") != std::string::npos ||
+                                       text.find("<think>") != std::string::npos);
+  };
+  int compared = 0;
+  for (const std::string& text : corpus()) {
+    if (holds_flagged(text)) continue;
+    const auto ids = original.encode(text, {.parse_special = true});
+    EXPECT_EQ(again.encode(text, {.parse_special = true}), ids) << text.substr(0, 60);
+    EXPECT_EQ(again.decode(ids), original.decode(ids)) << text.substr(0, 60);
+    ++compared;
+  }
+  EXPECT_GT(compared, 50) << "nearly all texts should be comparable";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Pipelines, ExportedGolden,
+    testing::Values(std::pair("gpt2", "gpt-2"), std::pair("llama3", "llama-bpe"),
+                    std::pair("qwen2", "qwen2"), std::pair("deepseek_v3", "deepseek-v3"),
+                    std::pair("deepseek_coder", "deepseek-coder"), std::pair("smollm", "smollm"),
+                    std::pair("sentencepiece", "default"), std::pair("canary", "deepseek-v3")),
+    [](const auto& param_info) { return std::string(param_info.param.first); });
+
+TEST(ExportedTokenizer, RefusesWhatNoPreTokenizerNameDescribes) {
+  for (const char* name : {"behaviors", "prefix_space"}) {
+    const Tokenizer original = from_json(read(std::string(name) + ".json"));
+    EXPECT_THROW(original.to_gguf(original.vocab_size()), Error) << name;
+  }
+}
+
+TEST(ExportedTokenizer, RefusesAVocabularyThatTheModelDoesNotHave) {
+  const Tokenizer original = from_json(read("canary.json"));
+  EXPECT_THROW(original.to_gguf(original.vocab_size() - 1), Error);
+}
 
 }  // namespace
 }  // namespace moebench

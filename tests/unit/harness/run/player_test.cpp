@@ -213,5 +213,12 @@ TEST(MakeRequest, KeysTheRandomStreamByQuestionAndAttemptNotByPosition) {
   EXPECT_NE(make_request(many, {0, 2, 1}, 0).sampling.seed, b.sampling.seed);
 }
 
+TEST(MakeRequest, TellsTemplatesTheDayOnWhichTheRunBegan) {
+  RunPlan plan = plan_of(1, 1);
+  EXPECT_EQ(make_request(plan, {0, 0, 0}, 0).now_unix_seconds, std::nullopt);
+  plan.started_unix_seconds = 1700000000;
+  EXPECT_EQ(make_request(plan, {0, 0, 0}, 0).now_unix_seconds, 1700000000);
+}
+
 }  // namespace
 }  // namespace moebench
