@@ -4,6 +4,7 @@ namespace moebench {
 
 void add_commands(CLI::App& app, Action& chosen) {
   add_run_command(app, chosen);
+  add_merge_command(app, chosen);
   add_report_command(app, chosen);
   add_bench_command(app, chosen);
   add_model_command(app, chosen);
@@ -13,6 +14,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_cost_command(app, chosen);
   add_claims_command(app, chosen);
   add_generate_command(app, chosen);
+  add_worker_command(app, chosen);
 }
 
 }  // namespace moebench
