@@ -120,6 +120,13 @@ std::vector<DataFile> parse_files(const Fields& fields, const char* key) {
     entry.allow_only({"file", "reader", "format", "sha256", "url"});
     DataFile file;
     file.file = entry.text("file");
+    // A task file may come from anybody: it names files below the folders that the user named.
+    const std::filesystem::path named(file.file);
+    if (named.empty() || named.is_absolute() ||
+        std::find(named.begin(), named.end(), "..") != named.end()) {
+      entry.fail("\"file\" is \"" + file.file +
+                 "\"; it must stay below the data's or the task's folder: neither absolute nor with ..");
+    }
     file.reader = entry.choice<ReaderKind>("reader", {{"gsm8k", ReaderKind::kGsm8kJsonl},
                                                       {"math", ReaderKind::kMathJsonl},
                                                       {"math-tree", ReaderKind::kMathTree},

@@ -21,7 +21,10 @@ using nlohmann::json;
 
 constexpr std::uintmax_t kMaxFileBytes = std::uintmax_t{1} << 31;
 constexpr std::size_t kMaxRowBytes = 8u << 20;
+constexpr int kMaxRowDepth = 32;  // the published rows are flat
 constexpr std::string_view kEmbeddedPrefix = "embedded:";
+
+struct TooDeep {};
 
 /// A field as text: strings as they are, numbers by their digits; nullopt if absent.
 Expected<std::optional<std::string>, std::string> field(const json& row, const char* key) {
@@ -146,9 +149,17 @@ void add_row(const DataFile& file, const std::string& prefix, std::int64_t index
     set.malformed.push_back({index, "the row is longer than 8 MiB"});
     return;
   }
-  json row = json::parse(text, nullptr, false);
-  if (row.is_discarded()) {
+  json row;
+  try {
+    row = json::parse(text, [](int depth, json::parse_event_t, json&) {
+      if (depth > kMaxRowDepth) throw TooDeep{};
+      return true;
+    });
+  } catch (const json::exception&) {
     set.malformed.push_back({index, "not JSON"});
+    return;
+  } catch (const TooDeep&) {
+    set.malformed.push_back({index, "nested too deeply"});
     return;
   }
   auto sample = to_sample(file.reader, row);

@@ -4,6 +4,7 @@ namespace moebench {
 
 void add_commands(CLI::App& app, Action& chosen) {
   add_run_command(app, chosen);
+  add_merge_command(app, chosen);
   add_report_command(app, chosen);
   add_bench_command(app, chosen);
   add_check_command(app, chosen);
@@ -17,6 +18,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_claims_command(app, chosen);
   add_generate_command(app, chosen);
   add_serve_command(app, chosen);
+  add_worker_command(app, chosen);
 }
 
 }  // namespace moebench

@@ -29,6 +29,8 @@ void add_cost_command(CLI::App& app, Action& chosen);
 void add_claims_command(CLI::App& app, Action& chosen);
 void add_generate_command(CLI::App& app, Action& chosen);
 void add_serve_command(CLI::App& app, Action& chosen);
+void add_merge_command(CLI::App& app, Action& chosen);
+void add_worker_command(CLI::App& app, Action& chosen);
 
 /// All of them, in the order in which `moebench --help` shows them.
 void add_commands(CLI::App& app, Action& chosen);

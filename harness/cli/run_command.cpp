@@ -134,6 +134,10 @@ void add_run_command(CLI::App& app, Action& chosen) {
           "ones are there",
           "DIR", what);
   setting("-n,--limit", "limit", "Only the first N questions of each task", "N", what);
+  setting(
+      "--shard", "shard",
+      "Only the I-th of N parts of each task's questions; 'moebench merge' puts the parts together",
+      "I/N", what);
   setting("--samples", "samples", "Answers to each question; default: as the task's protocol says",
           "K", what);
   sub->add_flag("--list-tasks", arguments->list_tasks, "Show the tasks and exit")->group(what);
@@ -172,6 +176,12 @@ void add_run_command(CLI::App& app, Action& chosen) {
   setting("--kv-cache-type", "kv-cache-type", "f16 or f32 (default: f16)", "TYPE", engine);
   setting("--context", "context", "Longest prompt and answer together (0: what the model allows)",
           "N", engine);
+  setting("--workers", "workers",
+          "Hold the engine in N child processes: what crashes or hangs there is asked again, and "
+          "the run goes on (default: 0, in this process; from --device cuda:K on, one a GPU)",
+          "N", engine);
+  setting("--stall-timeout", "stall-timeout",
+          "A worker without a step for this long has hung (default: 300)", "SECONDS", engine);
   setting("--device", "device", "cpu, reference (slow, exact) (default: cpu)", "NAME", engine);
 
   sub->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });

@@ -57,6 +57,12 @@ class EngineClient {
 
   /// Tokens routed so far, (n_moe_layers, n_experts) row by row; empty where unknown.
   virtual std::vector<std::int64_t> expert_token_counts() { return {}; }
+
+  /// Of the processes beside this one that serve for it: the most memory they held, together.
+  virtual std::int64_t peak_memory_bytes_elsewhere() { return 0; }
+
+  /// What befell the engine since the last call and belongs into the record: a sentence each.
+  virtual std::vector<std::string> take_warnings() { return {}; }
 };
 
 /// The client that `options.model` names: "null" or "null:MS" (see null_client.h), otherwise the

@@ -1,6 +1,8 @@
 #include "harness/run/plan.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "datasets/readers/readers.h"
 #include "engine/base/error.h"
@@ -32,6 +34,26 @@ void refuse_malformed(const SampleSet& set) {
               "mend or remove the row; a score over the rest would not be comparable");
 }
 
+// An attempt is known by its task, its question's id and its number: by this it is found again on
+// resume and in a merge.
+void refuse_equal_ids(const SampleSet& set) {
+  std::set<std::string_view> ids;
+  for (const Sample& sample : set.samples) {
+    if (ids.insert(sample.id).second) continue;
+    throw Error(ErrorCode::kConfiguration, set.file + ": two problems have the id " + sample.id,
+                "give each problem an id of its own, or none");
+  }
+}
+
+// Every n-th question, so that each shard meets the same mix of levels and subjects.
+void keep_shard(std::vector<Sample>& questions, const ShardRecord& shard) {
+  const auto count = static_cast<std::size_t>(shard.count);
+  std::size_t kept = 0;
+  for (auto i = static_cast<std::size_t>(shard.index - 1); i < questions.size(); i += count, ++kept)
+    if (i != kept) questions[kept] = std::move(questions[i]);
+  questions.resize(kept);
+}
+
 PlannedTask plan_task(const std::string& name, const RunSettings& settings,
                       std::vector<std::string>& warnings) {
   PlannedTask planned;
@@ -41,11 +63,13 @@ PlannedTask plan_task(const std::string& name, const RunSettings& settings,
   if (set.samples.empty()) {
     throw Error(ErrorCode::kConfiguration, set.file + ": holds no problem");
   }
+  refuse_equal_ids(set);
   planned.shots = read_shots(planned.task, settings.data_folder);
   planned.questions = std::move(set.samples);
   if (settings.limit && static_cast<std::int64_t>(planned.questions.size()) > *settings.limit) {
     planned.questions.resize(static_cast<std::size_t>(*settings.limit));
   }
+  if (settings.shard) keep_shard(planned.questions, *settings.shard);
   planned.sampling = effective_sampling(settings, planned.task.sampling);
   planned.attempts_per_question =
       settings.samples_per_question.value_or(planned.task.sampling.samples_per_question);

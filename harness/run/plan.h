@@ -16,7 +16,7 @@ namespace moebench {
 /// One task, its problems read, everything decided that the sampler is told.
 struct PlannedTask {
   Task task;
-  std::vector<Sample> questions;  ///< after --limit
+  std::vector<Sample> questions;  ///< after --limit and --shard
   std::vector<Sample> shots;
   SamplingRecord sampling;
   std::int64_t attempts_per_question = 1;

@@ -1,15 +1,13 @@
 #include "harness/run/player.h"
 
 #include <chrono>
-#include <map>
 #include <string>
-#include <tuple>
 #include <unordered_map>
 
 #include "datasets/fetch/sha256.h"
 #include "datasets/verdict.h"
 #include "engine/base/check.h"
-#include "engine/base/error.h"
+#include "harness/run/results.h"
 
 namespace moebench {
 
@@ -64,24 +62,19 @@ class Player {
       : plan_(plan), attempts_(attempts), client_(client), segment_(segment), listener_(listener) {}
 
   void remember(const SampleRecord& earlier) {
-    answers_[{earlier.task, earlier.question_id}].push_back(
-        {earlier.extracted, earlier.answer_cluster});
+    for (const PlannedTask& planned : plan_.tasks) {
+      if (planned.task.name == earlier.task) clusters_.name(planned.task, earlier);
+    }
   }
 
   PlayResult play();
 
  private:
-  using QuestionKey = std::pair<std::string, std::string>;
-  struct Answer {
-    std::string extracted, cluster;
-  };
-
   void submit_next();
   // The flight that the event ended, or nothing.
   std::optional<Flight> take(GenerationEvent& event);
   void close(Flight flight);
   void grade_into(const PlannedTask& planned, const Sample& question, SampleRecord& record);
-  std::string cluster_of(const PlannedTask& planned, const SampleRecord& record);
   void drain();
 
   const RunPlan& plan_;
@@ -94,7 +87,7 @@ class Player {
   std::size_t next_ = 0;
   std::int64_t output_tokens_ = 0, dropped_ = 0;
   std::unordered_map<std::uint64_t, Flight> in_flight_;
-  std::map<QuestionKey, std::vector<Answer>> answers_;
+  AnswerClusters clusters_;
 };
 
 PlayResult Player::play() {
@@ -206,28 +199,7 @@ void Player::grade_into(const PlannedTask& planned, const Sample& question, Samp
   record.reason = to_string(verdict.reason);
   record.detail = verdict.detail;
   if (verdict.corrected_kind) record.corrected_verdict = to_string(*verdict.corrected_kind);
-  record.answer_cluster = cluster_of(planned, record);
-}
-
-// The text of the first answer to this question that is equal to this one.
-std::string Player::cluster_of(const PlannedTask& planned, const SampleRecord& record) {
-  if (record.extracted.empty()) return {};
-  std::vector<Answer>& answers = answers_[{record.task, record.question_id}];
-  std::string cluster = record.extracted;
-  if (!answers.empty()) {
-    std::vector<std::string> extracted;
-    for (const Answer& answer : answers) extracted.push_back(answer.extracted);
-    extracted.push_back(record.extracted);
-    const std::vector<int> clusters = cluster_answers(planned.task, extracted);
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      if (clusters[i] == clusters.back() && clusters[i] >= 0) {
-        cluster = answers[i].cluster;
-        break;
-      }
-    }
-  }
-  answers.push_back({record.extracted, cluster});
-  return cluster;
+  record.answer_cluster = clusters_.name(planned.task, record);
 }
 
 void Player::drain() {

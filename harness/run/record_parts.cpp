@@ -45,6 +45,8 @@ EngineRecord engine_record(const RunSettings& settings, const ClientInfo& client
   engine.max_batch_sequences = settings.batch_size;
   engine.max_step_tokens = EngineOptions{}.max_step_tokens;
   engine.load_seconds = client.engine.load_seconds;
+  if (settings.workers > 1 && client.engine.device.starts_with("cuda:"))
+    engine.devices = settings.workers;
   return engine;
 }
 
@@ -61,6 +63,7 @@ Settings effective_settings(const RunSettings& settings, const RunPlan& plan,
   effective["weights-type"] = client.engine.weight_types;
   effective["seed"] = std::to_string(settings.seed);
   effective["reasoning-tokens"] = std::to_string(settings.reasoning_tokens);
+  effective["workers"] = std::to_string(settings.workers);
   effective["raw-prompt"] = settings.raw_prompt ? "true" : "false";
   for (const PlannedTask& task : plan.tasks) {
     effective["data:" + task.task.name] = task.data_file;
@@ -130,6 +133,7 @@ RunRecord new_record(const Settings& requested, const RunSettings& settings, con
   record.engine = engine_record(settings, client);
   record.model = model_record(client.engine);
   record.tasks = task_records(plan);
+  record.shard = settings.shard;
   if (settings.usd_per_hour)
     record.price = MachinePrice{*settings.usd_per_hour, "--usd-per-hour", ""};
   record.warnings = plan.warnings;
@@ -153,6 +157,9 @@ std::string describe_run(const RunRecord& record) {
   if (!engine.isa.empty()) text += " (" + engine.isa + ")";
   if (engine.threads > 0) text += ", " + std::to_string(engine.threads) + " threads";
   text += ", batch " + std::to_string(engine.max_batch_sequences);
+  const auto workers = record.effective.find("workers");
+  if (workers != record.effective.end() && workers->second != "0")
+    text += ", workers " + workers->second;
   if (engine.load_seconds > 0) text += rounded(engine.load_seconds, ", loaded in %.2f s");
   for (const TaskRecord& task : record.tasks) {
     text += "\n  " + task.name + ": " + std::to_string(task.planned_questions) + " questions";
@@ -227,6 +234,22 @@ std::vector<std::string> refuse_other_engine(const RunRecord& recorded, const Ru
   warn("build", recorded.build.commit, build_record().commit);
   warn("CPU", recorded.environment.cpu, read_environment().cpu);
   return warnings;
+}
+
+void close_killed_segment(RunRecord& record, std::span<const SampleRecord> samples) {
+  if (record.segments.empty() || !record.segments.back().ended_utc.empty()) return;
+  RunSegment& segment = record.segments.back();
+  const auto index = static_cast<std::int64_t>(record.segments.size()) - 1;
+  double last_token_ms = 0;
+  for (const SampleRecord& sample : samples) {
+    if (sample.segment != index) continue;
+    last_token_ms =
+        std::max(last_token_ms, sample.timing.issued_ms + sample.timing.last_token_ms.value_or(0));
+  }
+  segment.wall_seconds = last_token_ms / 1000;
+  record.warnings.push_back("the stretch that began at " + segment.started_utc +
+                            " was killed: up to 10 s of its forward passes are missing from the "
+                            "step totals and the expert load; no answer is");
 }
 
 std::vector<StepSample> step_samples(std::span<const StepRecord> steps,

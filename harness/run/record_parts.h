@@ -38,6 +38,10 @@ void refuse_foreign_samples(std::span<const SampleRecord> samples, const RunPlan
 std::vector<std::string> refuse_other_engine(const RunRecord& recorded, const RunSettings& settings,
                                              const ClientInfo& client);
 
+/// Where the last stretch of the run was killed: gives it the wall time that its samples tell
+/// (run.json was up to ten seconds behind), and warns of what no file tells any more.
+void close_killed_segment(RunRecord& record, std::span<const SampleRecord> samples);
+
 std::vector<StepSample> step_samples(std::span<const StepRecord> steps,
                                      std::chrono::steady_clock::time_point segment_start,
                                      std::int64_t segment);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "engine/base/error.h"
 #include "harness/clients/engine_client.h"
+#include "harness/clients/worker_client.h"
 #include "harness/environment/environment.h"
 #include "harness/run/interrupt.h"
 #include "harness/run/overhead.h"
@@ -16,6 +18,7 @@
 #include "harness/run/player.h"
 #include "harness/run/progress.h"
 #include "harness/run/record_parts.h"
+#include "harness/run/results.h"
 #include "harness/run/run_directory.h"
 #include "harness/run/settings.h"
 #include "reports/record/record_files.h"
@@ -29,19 +32,31 @@ using std::filesystem::path;
 
 // How stale the counts in run.json may be while the run goes on; samples.jsonl is never stale.
 constexpr std::chrono::seconds kRecordEvery{10};
+// What a lost power supply may cost. (A killed process costs nothing that is finished.)
+constexpr std::chrono::seconds kSyncEvery{1};
+
+std::unique_ptr<EngineClient> load_client(const RunSettings& settings) {
+  const EngineOptions options = engine_options(settings);
+  if (settings.workers == 0) return make_client(options);
+  WorkerSettings workers = own_workers(options, settings.workers);
+  workers.stall_limit =
+      std::chrono::milliseconds(static_cast<std::int64_t>(settings.stall_timeout_seconds * 1000));
+  return std::make_unique<WorkerClient>(std::move(workers));
+}
 
 // One stretch of play: keeps the record in step with what the player tells.
 class Segment {
  public:
   Segment(RunRecord& record, const RunPlan& plan, EngineClient& client, const path& directory,
-          std::vector<SampleRecord> samples, bool step_log)
+          std::vector<SampleRecord> samples, bool step_log, const Announce& announce)
       : record_(record),
         plan_(plan),
         client_(client),
         directory_(directory),
+        announce_(announce),
         samples_(std::move(samples)),
         earlier_load_(record.expert_load),
-        sample_log_(directory / "samples.jsonl") {
+        sample_log_(std::make_unique<JsonLinesWriter>(directory / "samples.jsonl")) {
     if (step_log) step_log_.emplace(directory / "steps.jsonl");
     state_.total = static_cast<std::int64_t>(plan.attempts().size());
     for (const SampleRecord& sample : samples_) count(sample);
@@ -50,8 +65,12 @@ class Segment {
   PlayResult play();
 
   std::int64_t answered() const { return state_.done; }
-  std::span<const SampleRecord> samples() const { return samples_; }
   void write(RunStatus status);
+  // Nothing is appended any more.
+  std::vector<SampleRecord>& close_log() {
+    sample_log_.reset();
+    return samples_;
+  }
 
  private:
   void count(const SampleRecord& sample) {
@@ -69,14 +88,15 @@ class Segment {
   const RunPlan& plan_;
   EngineClient& client_;
   const path& directory_;
+  const Announce& announce_;
   std::vector<SampleRecord> samples_;
   const std::vector<std::vector<std::int64_t>> earlier_load_;
-  JsonLinesWriter sample_log_;
+  std::unique_ptr<JsonLinesWriter> sample_log_;
   std::optional<JsonLinesWriter> step_log_;
 
   ProgressDisplay display_;
   ProgressState state_;
-  Clock::time_point start_, last_write_;
+  Clock::time_point start_, last_write_, last_sync_;
 };
 
 PlayResult Segment::play() {
@@ -105,7 +125,7 @@ PlayResult Segment::play() {
   listener.should_stop = interrupted;
   // The earlier samples are copied: the player reads them while finished() appends.
   const std::vector<SampleRecord> earlier = samples_;
-  start_ = last_write_ = Clock::now();
+  start_ = last_write_ = last_sync_ = Clock::now();
   const double cpu_before = process_cpu_seconds();
   const PlayResult result = moebench::play(plan_, attempts, client_, segment, earlier, listener);
   record_.segments.back().cpu_seconds = process_cpu_seconds() - cpu_before;
@@ -123,7 +143,7 @@ PlayResult Segment::play() {
 }
 
 void Segment::finished(SampleRecord sample) {
-  sample_log_.append(sample);
+  sample_log_->append(sample);
   count(sample);
   ++state_.done_now;
   state_.task = sample.task;
@@ -135,6 +155,10 @@ void Segment::tick(std::int64_t output_tokens) {
   state_.output_tokens = output_tokens;
   display_.show(state_);
   take_steps();
+  if (Clock::now() - last_sync_ >= kSyncEvery) {
+    sample_log_->sync();
+    last_sync_ = Clock::now();
+  }
   if (Clock::now() - last_write_ >= kRecordEvery) {
     record_.segments.back().wall_seconds = state_.elapsed_seconds;
     write(RunStatus::kRunning);
@@ -149,53 +173,37 @@ void Segment::take_steps() {
     for (const StepSample& step : steps) step_log_->append(step);
   }
   add_steps(record_.steps, summarize_steps(steps));
+  for (std::string& warning : client_.take_warnings()) {
+    display_.clear();
+    announce_(warning, true);
+    record_.warnings.push_back(std::move(warning));
+  }
 }
 
 void Segment::write(RunStatus status) {
   record_.status = status;
   record_.ended_utc = status == RunStatus::kRunning ? "" : utc_now();
-  record_.peak_memory_bytes = peak_memory_bytes();
+  record_.peak_memory_bytes = peak_memory_bytes() + client_.peak_memory_bytes_elsewhere();
   record_.expert_load = add_expert_load(earlier_load_, client_.expert_token_counts(),
                                         record_.model.moe_layers, record_.model.experts);
   for (TaskRecord& task : record_.tasks) task.counts = count_verdicts(samples_, task.name);
   write_run_record(directory_, record_);
 }
 
-std::string truncation_warning(const TaskRecord& task) {
-  return task.name + ": " + std::to_string(task.counts.truncated) + " of " +
-         std::to_string(task.counts.total()) + " answers were cut at " +
-         std::to_string(task.sampling.max_output_tokens) +
-         " tokens before they were complete; the accuracy is a lower bound. Raise --max-tokens.";
-}
-
-void add_warning(RunRecord& record, const std::string& warning) {
-  if (std::find(record.warnings.begin(), record.warnings.end(), warning) == record.warnings.end()) {
-    record.warnings.push_back(warning);
-  }
-}
-
-std::string failure_warning(const TaskRecord& task, std::span<const SampleRecord> samples) {
-  const auto first = std::find_if(samples.begin(), samples.end(), [&](const SampleRecord& sample) {
-    return sample.task == task.name && sample.verdict == verdicts::kFailed;
-  });
-  return task.name + ": " + std::to_string(task.counts.failed) + " of " +
-         std::to_string(task.counts.total()) + " requests failed; " + first->question_id + ": " +
-         first->failure;
-}
-
-void warn_about_results(RunRecord& record, std::span<const SampleRecord> samples,
-                        const Announce& announce) {
-  for (const TaskRecord& task : record.tasks) {
-    if (task.counts.truncated > 0) {
-      announce(truncation_warning(task), true);
-      add_warning(record, truncation_warning(task));
-    }
-    if (task.counts.failed > 0) {
-      const std::string warning = failure_warning(task, samples);
-      announce(warning, true);
-      add_warning(record, warning);
-    }
-  }
+// Turns a run whose every attempt is recorded into a complete one: from here on its files, times
+// apart, don't tell how often it was interrupted. Killed in between, it is done again on resume.
+void complete_run(RunRecord& record, const RunPlan& plan, const path& directory,
+                  std::vector<SampleRecord>& samples, const Announce& announce) {
+  put_in_order(plan, samples);
+  write_samples(directory, samples);
+  for (TaskRecord& task : record.tasks) task.counts = count_verdicts(samples, task.name);
+  record.results_sha256 = results_sha256(samples);
+  const std::vector<std::string> warnings = result_warnings(record, samples);
+  for (const std::string& warning : warnings) announce(warning, true);
+  add_warnings(record, warnings);
+  record.status = RunStatus::kComplete;
+  record.ended_utc = utc_now();
+  write_run_record(directory, record);
 }
 
 RunOutcome play_and_record(RunRecord& record, const RunPlan& plan, EngineClient& client,
@@ -204,7 +212,7 @@ RunOutcome play_and_record(RunRecord& record, const RunPlan& plan, EngineClient&
   RunOutcome outcome;
   outcome.directory = directory;
   outcome.planned = static_cast<std::int64_t>(plan.attempts().size());
-  Segment segment(record, plan, client, directory, std::move(samples), settings.step_log);
+  Segment segment(record, plan, client, directory, std::move(samples), settings.step_log, announce);
   const std::string resume = "moebench run --resume " + directory.string();
   try {
     const InterruptGuard guard;
@@ -212,11 +220,9 @@ RunOutcome play_and_record(RunRecord& record, const RunPlan& plan, EngineClient&
     outcome.answered = segment.answered();
     outcome.dropped = result.dropped;
     outcome.interrupted = interrupted() && outcome.answered < outcome.planned;
-    const bool complete = outcome.answered == outcome.planned;
-    segment.write(complete ? RunStatus::kComplete : RunStatus::kPartial);
-    if (complete) {
-      warn_about_results(record, segment.samples(), announce);
-      segment.write(RunStatus::kComplete);
+    segment.write(RunStatus::kPartial);
+    if (outcome.answered == outcome.planned) {
+      complete_run(record, plan, directory, segment.close_log(), announce);
     }
   } catch (const Error& error) {
     try {
@@ -233,25 +239,33 @@ RunOutcome play_and_record(RunRecord& record, const RunPlan& plan, EngineClient&
   return outcome;
 }
 
+void refuse_existing_run(const path& directory) {
+  if (!std::filesystem::exists(directory / "run.json") &&
+      !std::filesystem::exists(directory / "samples.jsonl")) {
+    return;
+  }
+  throw Error(ErrorCode::kUsage, directory.string() + ": holds a run already",
+              "moebench run --resume " + directory.string() + ", or another -o");
+}
+
 }  // namespace
 
 RunOutcome start_run(const Settings& requested, const path& directory, const Announce& announce) {
   const RunSettings settings = parse_run_settings(requested);
   RunPlan plan = make_plan(settings);
   for (const std::string& warning : plan.warnings) announce(warning, true);
-  if (std::filesystem::exists(directory / "run.json") ||
-      std::filesystem::exists(directory / "samples.jsonl")) {
-    throw Error(ErrorCode::kUsage, directory.string() + ": holds a run already",
-                "moebench run --resume " + directory.string() + ", or another -o");
-  }
+  refuse_existing_run(directory);
   announce("loading " + settings.model, false);
-  const std::unique_ptr<EngineClient> client = make_client(engine_options(settings));
+  const std::unique_ptr<EngineClient> client = load_client(settings);
 
   const RunDirectoryLock lock(directory);
+  refuse_existing_run(directory);  // somebody else's, made while the model was loading
   RunRecord record = new_record(requested, settings, plan, client->info());
   record.run_id = directory.filename().empty() ? directory.parent_path().filename().string()
                                                : directory.filename().string();
   plan.started_unix_seconds = started_unix_seconds(record);
+  // From here on the run can be resumed.
+  write_run_record(directory, record);
   announce(describe_run(record), false);
   return play_and_record(record, plan, *client, directory, {}, settings, announce);
 }
@@ -277,13 +291,18 @@ RunOutcome resume_run(const path& directory, const Settings& typed, const Announ
     announce(directory.string() + ": complete, nothing is left to do", false);
     return {directory, recorded, planned, 0, false};
   }
+  close_killed_segment(loaded.run, loaded.samples);
+  if (recorded == planned) {
+    complete_run(loaded.run, plan, directory, loaded.samples, announce);
+    return {directory, recorded, planned, 0, false};
+  }
   announce("resuming " + directory.string() + ": " + std::to_string(recorded) + " of " +
                std::to_string(planned) + " answers are there; loading " + settings.model,
            false);
-  const std::unique_ptr<EngineClient> client = make_client(engine_options(settings));
+  const std::unique_ptr<EngineClient> client = load_client(settings);
   for (const std::string& warning : refuse_other_engine(loaded.run, settings, client->info())) {
     announce(warning, true);
-    add_warning(loaded.run, warning);
+    add_warnings(loaded.run, {warning});
   }
   return play_and_record(loaded.run, plan, *client, directory, std::move(loaded.samples), settings,
                          announce);

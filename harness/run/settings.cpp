@@ -79,6 +79,19 @@ Setter flag(bool RunSettings::*member) {
   };
 }
 
+// "2/4"
+ShardRecord parse_shard(const std::string& name, const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) {
+    throw Error(ErrorCode::kUsage, "--" + name + ": '" + text + "' is not like 2/4",
+                "--" + name + " 1/4 to 4/4, then moebench merge");
+  }
+  ShardRecord shard;
+  shard.count = parse_number<std::int64_t>(name, text.substr(slash + 1), 1, kMostShards);
+  shard.index = parse_number<std::int64_t>(name, text.substr(0, slash), 1, shard.count);
+  return shard;
+}
+
 using S = RunSettings;
 
 const std::map<std::string, Setter>& setters() {
@@ -103,6 +116,10 @@ const std::map<std::string, Setter>& setters() {
       {"batch-size", number<std::int64_t, std::int64_t>(&S::batch_size, 1, 4096)},
       {"context", number<std::int64_t, std::int64_t>(&S::context_tokens, 0, kMost)},
       {"threads", number<int, int>(&S::threads, 0, 4096)},
+      {"workers", number<std::int64_t, std::int64_t>(&S::workers, 0, 64)},
+      {"stall-timeout", number<double, double>(&S::stall_timeout_seconds, 0.1, 86'400)},
+      {"shard", [](S& s, const std::string& name,
+                   const std::string& text) { s.shard = parse_shard(name, text); }},
       {"usd-per-hour", number<std::optional<double>, double>(&S::usd_per_hour, 0, 1e6)},
       {"step-log", flag(&S::step_log)},
   };

@@ -20,6 +20,8 @@ struct RunSettings {
   std::optional<std::int64_t> limit;  ///< the first N questions of each task
   std::optional<std::int64_t> samples_per_question;
 
+  std::optional<ShardRecord> shard;  ///< absent: all questions
+
   std::optional<double> temperature, top_p;
   std::optional<std::int64_t> top_k, max_tokens;
   std::uint64_t seed = 0;
@@ -32,10 +34,14 @@ struct RunSettings {
   std::int64_t batch_size = 32;
   std::int64_t context_tokens = 0;  ///< 0: what the model allows
   int threads = 0;                  ///< 0: one a physical core
+  std::int64_t workers = 0;         ///< child processes that hold the engine; 0: this process does
+  double stall_timeout_seconds = 300;  ///< of a worker that makes no step
 
   std::optional<double> usd_per_hour;
   bool step_log = false;  ///< also write steps.jsonl, one line a forward pass
 };
+
+inline constexpr std::int64_t kMostShards = 100'000;
 
 /// What an answer may take where neither the user nor the task's protocol says it.
 inline constexpr std::int64_t kDefaultMaxTokens = 2048;

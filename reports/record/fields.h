@@ -142,6 +142,12 @@ void visit(F& f, OverheadRecord& r) {
 }
 
 template <class F>
+void visit(F& f, ShardRecord& r) {
+  f.field("index", r.index);
+  f.field("count", r.count);
+}
+
+template <class F>
 void visit(F& f, RunRecord& r) {
   f.field("schema_version", r.schema_version);
   f.field("run_id", r.run_id);
@@ -156,6 +162,9 @@ void visit(F& f, RunRecord& r) {
   f.field("engine", r.engine);
   f.field("model", r.model);
   f.field("tasks", r.tasks);
+  f.optional("results_sha256", r.results_sha256);
+  f.optional("shard", r.shard);
+  f.optional("merged_from", r.merged_from);
   f.optional("segments", r.segments);
   f.optional("steps", r.steps);
   f.optional("expert_load", r.expert_load);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <set>
 #include <tuple>
+#include <utility>
 
 #include "engine/base/error.h"
 #include "engine/base/mapped_file.h"
@@ -35,18 +36,26 @@ std::string read_text(const fs::path& file) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
+// Up to and with the last newline of what was really written: a block that never reached the disk
+// before the power went reads as zeros, which no line holds.
+std::uint64_t whole_lines_bytes(std::string_view text) {
+  const std::string_view written = text.substr(0, text.find('\0'));
+  const std::size_t newline = written.rfind('\n');
+  return newline == std::string_view::npos ? 0 : newline + 1;
+}
+
 // Calls with (line, where) for each complete line; returns the bytes they take.
 template <class F>
-std::uint64_t for_each_line(const std::string& text, const fs::path& file, F&& call) {
+std::uint64_t for_each_line(std::string_view text, const fs::path& file, F&& call) {
+  text = text.substr(0, whole_lines_bytes(text));
   std::size_t begin = 0;
   std::uint64_t number = 0;
   while (begin < text.size()) {
     const std::size_t end = text.find('\n', begin);
-    if (end == std::string::npos) break;
     const std::string where = file.string() + ":" + std::to_string(++number);
     if (end - begin > kMaxLineBytes)
       throw Error(ErrorCode::kConfiguration, where + ": the line is longer than 64 MiB");
-    if (end > begin) call(std::string_view(text).substr(begin, end - begin), where);
+    if (end > begin) call(text.substr(begin, end - begin), where);
     begin = end + 1;
   }
   return begin;
@@ -60,6 +69,43 @@ void write_all(int descriptor, std::string_view data, const fs::path& path) {
     data.remove_prefix(static_cast<std::size_t>(written));
   }
 }
+
+// A file that is written beside its target and takes the target's place in finish(): a reader sees
+// the old or the new one, never half, and so does whoever comes after a power loss.
+class FileReplacement {
+ public:
+  FileReplacement(const fs::path& directory, const std::string& name)
+      : directory_(directory), target_(directory / name), temporary_(directory / (name + ".new")) {
+    descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (descriptor_ < 0) io_error("create", temporary_);
+  }
+  FileReplacement(const FileReplacement&) = delete;
+  FileReplacement& operator=(const FileReplacement&) = delete;
+  ~FileReplacement() {
+    if (descriptor_ < 0) return;
+    ::close(descriptor_);
+    ::unlink(temporary_.c_str());
+  }
+
+  void write(std::string_view data) { write_all(descriptor_, data, temporary_); }
+
+  void finish() {
+    if (::fsync(descriptor_) != 0) io_error("write", temporary_);
+    const int descriptor = std::exchange(descriptor_, -1);
+    if (::close(descriptor) != 0) io_error("write", temporary_);
+    if (::rename(temporary_.c_str(), target_.c_str()) != 0) io_error("replace", target_);
+    // The rename itself must survive a power loss. Where a folder can't be synced, nothing is lost
+    // but that promise.
+    const int folder = ::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0) return;
+    ::fsync(folder);
+    ::close(folder);
+  }
+
+ private:
+  fs::path directory_, target_, temporary_;
+  int descriptor_ = -1;
+};
 
 }  // namespace
 
@@ -77,7 +123,7 @@ SamplesFile read_samples(const fs::path& file) {
   });
   result.dropped_bytes = text.size() - result.complete_bytes;
   if (result.dropped_bytes > 0)
-    result.warnings.push_back(file.string() + ": the last line is incomplete (" +
+    result.warnings.push_back(file.string() + ": the end is incomplete (" +
                               std::to_string(result.dropped_bytes) +
                               " bytes of an interrupted write); it does not count");
   if (repeated > 0)
@@ -117,49 +163,36 @@ LoadedRun load_run(const fs::path& path) {
 }
 
 void write_run_record(const fs::path& directory, const RunRecord& run) {
-  const std::string text = to_json(run);
-  const fs::path target = directory / "run.json", temporary = directory / "run.json.new";
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor < 0) io_error("create", temporary);
-  try {
-    write_all(descriptor, text, temporary);
-    if (::fsync(descriptor) != 0) io_error("write", temporary);
-  } catch (...) {
-    ::close(descriptor);
-    ::unlink(temporary.c_str());
-    throw;
+  FileReplacement file(directory, "run.json");
+  file.write(to_json(run));
+  file.finish();
+}
+
+void write_samples(const fs::path& directory, std::span<const SampleRecord> samples) {
+  constexpr std::size_t kWriteBytes = 1 << 20;
+  FileReplacement file(directory, "samples.jsonl");
+  std::string lines;
+  for (const SampleRecord& sample : samples) {
+    lines += to_json_line(sample);
+    if (lines.size() < kWriteBytes) continue;
+    file.write(lines);
+    lines.clear();
   }
-  if (::close(descriptor) != 0) io_error("write", temporary);
-  if (::rename(temporary.c_str(), target.c_str()) != 0) io_error("replace", target);
+  file.write(lines);
+  file.finish();
 }
 
 JsonLinesWriter::JsonLinesWriter(const fs::path& file) : path_(file) {
   descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor_ < 0) io_error("open", file);
-  // Back from the end to the last newline: what follows it was never finished.
-  const off_t size = ::lseek(descriptor_, 0, SEEK_END);
-  off_t keep = size;
-  char buffer[4096];
-  while (keep > 0) {
-    const off_t begin = keep > static_cast<off_t>(sizeof buffer) ? keep - 4096 : 0;
-    const ssize_t got = ::pread(descriptor_, buffer, static_cast<std::size_t>(keep - begin), begin);
-    if (got != keep - begin) {
-      ::close(descriptor_);
-      io_error("read", file);
-    }
-    const std::size_t newline = std::string_view(buffer, static_cast<std::size_t>(got)).rfind('\n');
-    if (newline != std::string_view::npos) {
-      keep = begin + static_cast<off_t>(newline) + 1;
-      break;
-    }
-    keep = begin;
-  }
-  if (size < 0 || (keep < size && ::ftruncate(descriptor_, keep) != 0) ||
-      ::lseek(descriptor_, keep, SEEK_SET) < 0) {
+  const std::string text = read_text(file);
+  size_bytes_ = synced_bytes_ = whole_lines_bytes(text);
+  if ((size_bytes_ < text.size() &&
+       ::ftruncate(descriptor_, static_cast<off_t>(size_bytes_)) != 0) ||
+      ::lseek(descriptor_, static_cast<off_t>(size_bytes_), SEEK_SET) < 0) {
     ::close(descriptor_);
     io_error("open", file);
   }
-  size_bytes_ = static_cast<std::uint64_t>(keep);
 }
 
 JsonLinesWriter::~JsonLinesWriter() {
@@ -169,6 +202,12 @@ JsonLinesWriter::~JsonLinesWriter() {
 
 void JsonLinesWriter::append(const SampleRecord& sample) { append_line(to_json_line(sample)); }
 void JsonLinesWriter::append(const StepSample& step) { append_line(to_json_line(step)); }
+
+void JsonLinesWriter::sync() {
+  if (synced_bytes_ == size_bytes_) return;
+  if (::fdatasync(descriptor_) != 0) io_error("write", path_);
+  synced_bytes_ = size_bytes_;
+}
 
 void JsonLinesWriter::append_line(const std::string& line) {
   try {

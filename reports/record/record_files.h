@@ -12,9 +12,11 @@
 
 namespace moebench {
 
-// The run directory: run.json (one RunRecord, replaced atomically), samples.jsonl (append-only, one
-// SampleRecord a line) and, if asked for, steps.jsonl. A line counts once its newline is on disk;
-// what follows the last newline is the rest of a killed write and is dropped, with a warning.
+// The run directory: run.json (one RunRecord, replaced atomically), samples.jsonl (one SampleRecord
+// a line; append-only while the run goes on, put in order once it is complete) and, if asked for,
+// steps.jsonl. A line counts once its newline is on disk; what follows the last newline is the rest
+// of a killed write, and what follows a zero byte was lost with the power: both are dropped, with a
+// warning.
 
 std::string_view to_string(RunStatus status);  ///< "running", "partial", "complete"
 
@@ -34,7 +36,7 @@ StepSample parse_step_sample(std::string_view json_line, const std::string& wher
 struct SamplesFile {
   std::vector<SampleRecord> samples;  ///< in file order; of two with the same task, question and
                                       ///< attempt the first counts
-  std::uint64_t complete_bytes = 0;   ///< up to and with the last newline
+  std::uint64_t complete_bytes = 0;   ///< up to and with the last whole line
   std::uint64_t dropped_bytes = 0;    ///< the rest of a killed write
   std::vector<std::string> warnings;
 };
@@ -59,8 +61,13 @@ LoadedRun load_run(const std::filesystem::path& run_directory);
 /// one, never half. Throws Error(kIo).
 void write_run_record(const std::filesystem::path& run_directory, const RunRecord& run);
 
+/// Replaces samples.jsonl in the same way.
+void write_samples(const std::filesystem::path& run_directory,
+                   std::span<const SampleRecord> samples);
+
 /// Appends lines; each is handed to the OS in one write before append() returns, so a killed
-/// process loses at most the line it was writing. One writer a file; not thread-safe.
+/// process loses at most the line it was writing; a lost power supply costs what was appended since
+/// the last sync(). One writer a file; not thread-safe.
 class JsonLinesWriter {
  public:
   /// Creates the file, or opens it and cuts off the rest of a killed write. Throws Error(kIo).
@@ -73,12 +80,15 @@ class JsonLinesWriter {
   void append(const SampleRecord& sample);
   void append(const StepSample& step);
 
+  /// Waits until what was appended is on the disk; at once when nothing was. Throws Error(kIo).
+  void sync();
+
  private:
   void append_line(const std::string& line);
 
   std::filesystem::path path_;
   int descriptor_ = -1;
-  std::uint64_t size_bytes_ = 0;
+  std::uint64_t size_bytes_ = 0, synced_bytes_ = 0;
 };
 
 /// The step log by kind ("prefill", "decode", "mixed"; only those that occur, in this order).

@@ -121,6 +121,11 @@ struct OverheadRecord {
   double fraction_of_run = 0;  ///< of this run's wall time; above 0.01 the report warns
 };
 
+/// Which part of the questions a run asked: every `count`-th of each task, from the `index`-th on.
+struct ShardRecord {
+  std::int64_t index = 0, count = 0;  ///< index from 1
+};
+
 /// run.json
 struct RunRecord {
   int schema_version = kRecordSchemaVersion;
@@ -134,6 +139,11 @@ struct RunRecord {
   EngineRecord engine;
   ModelRecord model;
   std::vector<TaskRecord> tasks;
+  /// Of a complete run: over its answers and verdicts (see results_sha256()). Equal hashes mean
+  /// equal results, however the two runs were interrupted, sharded or scheduled.
+  std::string results_sha256;
+  std::optional<ShardRecord> shard;      ///< absent: all questions
+  std::vector<std::string> merged_from;  ///< run ids of the shards, in their order
   std::vector<RunSegment> segments;
   std::vector<StepKindSummary> steps;
   std::vector<std::vector<std::int64_t>> expert_load;  ///< tokens routed (moe layer, expert)

@@ -149,6 +149,47 @@ class BrokenInputsTest(ProgramTest):
         self.assert_refused(result, "gsm8k_test.jsonl:2", "JSON", codes=(2,))
         self.assert_nothing_written()
 
+    def test_a_task_that_leads_out_of_its_folder(self):
+        os.makedirs(self.path("tasks", "data"))
+        with open(self.path("secret.jsonl"), "w", encoding="utf-8") as file:
+            file.write('{"question": "1+1?", "answer": "#### 2"}\n')
+        for name in ("../secret.jsonl", "data/../../secret.jsonl", self.path("secret.jsonl"),
+                     "../../../../../../etc/passwd", ""):
+            task = {"name": "hostile", "title": "t", "source": "s", "protocol": "p",
+                    "files": [{"file": name, "reader": "gsm8k", "url": "https://127.0.0.1:1/x"}],
+                    "prompt": {"form": "chat", "question": "{question}"}, "sampling": {},
+                    "extraction": {"kind": "flexible-number"}, "grading": "number"}
+            with open(self.path("tasks", "hostile.json"), "w", encoding="utf-8") as file:
+                json.dump(task, file)
+            before = sorted(os.listdir(self.folder))
+            for command in (("run", "--model", "null", "--tasks", "tasks/hostile.json", "--data",
+                             "tasks/data", "-o", "out"),
+                            ("data", "fetch", "tasks/hostile.json", "--data", "tasks/data")):
+                result = self.run_program(*command)
+                self.assertIn(result.returncode, (2, 3), result.stderr)
+                self.assertNotIn("root:", result.stderr)
+            self.assertEqual(sorted(os.listdir(self.folder)), before)
+
+    def test_an_index_that_leads_out_of_its_folder(self):
+        model = self.canary_copy()
+        os.rename(os.path.join(model, "model.safetensors"), self.path("outside.safetensors"))
+        for name in ("../outside.safetensors", self.path("outside.safetensors"),
+                     "../../../../../../etc/passwd"):
+            with open(os.path.join(model, "model.safetensors.index.json"), "w",
+                      encoding="utf-8") as file:
+                json.dump({"weight_map": {"model.embed_tokens.weight": name}}, file)
+            self.assert_refused(self.run_on(model), "is missing, a shard", codes=(2,))
+        self.assert_nothing_written()
+
+    def test_a_dataset_line_that_is_nested_without_end(self):
+        os.mkdir(self.path("data"))
+        with open(self.path("data", "gsm8k_test.jsonl"), "w", encoding="utf-8") as file:
+            file.write("[" * 5_000_000 + "\n")
+        result = self.run_program("run", "--model", "null", "--tasks", "gsm8k", "--data", "data",
+                                  "-o", "out")
+        self.assertIn(result.returncode, (2, 3), result.stderr)
+        self.assert_nothing_written()
+
     def test_a_run_folder_that_cannot_be_written(self):
         with open(self.path("file"), "w", encoding="utf-8") as file:
             file.write("in the way")
