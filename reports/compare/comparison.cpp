@@ -123,6 +123,15 @@ std::vector<TaskComparison> compare_accuracy(std::span<const LoadedRun> runs,
     throw Error(ErrorCode::kConfiguration,
                 "these runs can't be compared: " + describe(mismatches, labels[options.baseline]),
                 "make the runs alike, or compare them all the same with --allow-mismatch");
+  const bool loads = runs[options.baseline].run.load.has_value();
+  for (std::size_t r = 0; r < runs.size(); ++r)
+    if (runs[r].run.load.has_value() != loads)
+      throw Error(ErrorCode::kConfiguration,
+                  labels[loads ? options.baseline : r] +
+                      " is a load test, which grades nothing, and " +
+                      labels[loads ? r : options.baseline] + " is not",
+                  "compare load tests with each other, and evaluations with each other");
+  if (loads) return {};  // speed and cost are all there is to compare
   const auto baseline = scores_by_task(runs[options.baseline]);
   std::vector<TaskComparison> result;
   for (std::size_t r = 0; r < runs.size(); ++r) {

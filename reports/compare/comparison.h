@@ -47,7 +47,8 @@ struct TaskComparison {
   std::string because;  ///< one sentence
 };
 
-/// Compares every run with the baseline on every task that both ran. Throws Error(kConfiguration)
+/// Compares every run with the baseline on every task that both ran; of load tests there is nothing
+/// to compare, and a load test with an evaluation is refused. Throws Error(kConfiguration)
 /// that lists what differs where runs of different task files, prompts or sampling meet (unless
 /// allowed), and where two runs share no task; Error(kUsage) for fewer than two runs.
 std::vector<TaskComparison> compare_accuracy(std::span<const LoadedRun> runs,

@@ -3,7 +3,7 @@
 #include <map>
 
 #include "reports/render/cells.h"
-#include "reports/run_report/run_report.h"
+#include "reports/run_report/load_report.h"
 
 namespace moebench {
 namespace {
@@ -62,6 +62,7 @@ std::vector<std::string> distinct_labels(std::span<const LoadedRun> runs) {
   std::vector<std::string> labels;
   for (const LoadedRun& run : runs) {
     std::string label = run_label(run.run);
+    if (run.run.load) label += ", " + load_words(*run.run.load);
     if (const int use = ++uses[label]; use > 1) label += " #" + std::to_string(use);
     labels.push_back(std::move(label));
   }

@@ -149,14 +149,15 @@ Document build_comparison(std::span<const LoadedRun> runs, const CompareOptions&
       notes.push_back(Paragraph{warning, Tone::kUncertain});
   }
   if (!notes.empty()) document.sections.push_back({"notes", "To keep in mind", std::move(notes)});
-  document.sections.push_back(verdict_section(compared, comparisons));
+  const bool graded = !runs[options.baseline].run.load;
+  if (graded) document.sections.push_back(verdict_section(compared, comparisons));
   document.sections.push_back(speed_comparison_section(compared));
   document.sections.push_back(cost_comparison_section(compared));
   document.sections.push_back(trade_off_section(compared));
-  document.sections.push_back(breakdown_section(compared));
+  if (graded) document.sections.push_back(breakdown_section(compared));
   if (Section experts = experts_comparison_section(compared); !experts.blocks.empty())
     document.sections.push_back(std::move(experts));
-  if (options.samples) document.sections.push_back(disagreement_section(compared));
+  if (options.samples && graded) document.sections.push_back(disagreement_section(compared));
   document.sections.push_back(differences_section(compared));
   return document;
 }

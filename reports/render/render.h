@@ -8,10 +8,11 @@ namespace moebench {
 
 struct ConsoleStyle {
   bool color = false;  ///< ANSI colours; for a terminal only
-  int width = 100;     ///< columns; longer text cells are cut, numbers never
+  int width = 100;     ///< columns; longer text is wrapped, numbers never
 };
 
-/// Aligned plain text. Plots are left out; their tables stay.
+/// Aligned plain text. A table too wide for any layout becomes a block a row. Plots are left out;
+/// their tables stay.
 std::string render_console(const Document& document, const ConsoleStyle& style = {});
 /// GitHub's Markdown.
 std::string render_markdown(const Document& document);
