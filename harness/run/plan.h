@@ -31,6 +31,7 @@ struct Attempt {
 struct RunPlan {
   std::vector<PlannedTask> tasks;
   bool raw_prompt = false;
+  bool chunk_times = false;  ///< keep when each chunk of an answer came
   std::vector<std::string> warnings;
 
   /// All attempts: by task, question, index. Results are told in this order.

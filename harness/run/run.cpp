@@ -9,6 +9,7 @@
 
 #include "engine/base/error.h"
 #include "harness/clients/engine_client.h"
+#include "harness/environment/energy.h"
 #include "harness/environment/environment.h"
 #include "harness/run/interrupt.h"
 #include "harness/run/overhead.h"
@@ -41,6 +42,7 @@ class Segment {
         directory_(directory),
         samples_(std::move(samples)),
         earlier_load_(record.expert_load),
+        earlier_energy_(record.energy),
         sample_log_(directory / "samples.jsonl") {
     if (step_log) step_log_.emplace(directory / "steps.jsonl");
     state_.total = static_cast<std::int64_t>(plan.attempts().size());
@@ -61,6 +63,7 @@ class Segment {
   void finished(SampleRecord sample);
   void tick(std::int64_t output_tokens);
   void take_steps();
+  void record_energy();
   double elapsed_seconds() const {
     return std::chrono::duration<double>(Clock::now() - start_).count();
   }
@@ -71,6 +74,8 @@ class Segment {
   const path& directory_;
   std::vector<SampleRecord> samples_;
   const std::vector<std::vector<std::int64_t>> earlier_load_;
+  const std::vector<EnergyReading> earlier_energy_;
+  std::optional<EnergyMeter> energy_;  // while it plays
   JsonLinesWriter sample_log_;
   std::optional<JsonLinesWriter> step_log_;
 
@@ -105,8 +110,10 @@ PlayResult Segment::play() {
   listener.should_stop = interrupted;
   // The earlier samples are copied: the player reads them while finished() appends.
   const std::vector<SampleRecord> earlier = samples_;
+  energy_.emplace(find_rapl_sources());
   start_ = last_write_ = Clock::now();
   const PlayResult result = moebench::play(plan_, attempts, client_, segment, earlier, listener);
+  record_energy();
   display_.clear();
 
   take_steps();
@@ -133,6 +140,7 @@ void Segment::tick(std::int64_t output_tokens) {
   state_.output_tokens = output_tokens;
   display_.show(state_);
   take_steps();
+  record_energy();
   if (Clock::now() - last_write_ >= kRecordEvery) {
     record_.segments.back().wall_seconds = state_.elapsed_seconds;
     write(RunStatus::kRunning);
@@ -147,6 +155,18 @@ void Segment::take_steps() {
     for (const StepSample& step : steps) step_log_->append(step);
   }
   add_steps(record_.steps, summarize_steps(steps));
+}
+
+void Segment::record_energy() {
+  record_.energy = earlier_energy_;
+  add_energy(record_.energy, energy_->readings());
+  record_.energy_note = energy_->note();
+  for (std::size_t i = 0; i + 1 < record_.segments.size(); ++i) {
+    if (record_.segments[i].ended_utc.empty() && !record_.energy.empty()) {
+      record_.energy_note =
+          "A part of the run was killed; the energy of its last seconds is missing.";
+    }
+  }
 }
 
 void Segment::write(RunStatus status) {

@@ -30,6 +30,17 @@ RunsByLoad priced_runs(std::span<const LoadedRun> runs, const std::string& name)
   return by_load;
 }
 
+// "moe (1,702 M parameters, 301 M active, q8_0)": what was really run under a claim's name.
+std::string run_words(const RunRecord& run) {
+  std::string words = run_label(run);
+  const ModelRecord& model = run.model;
+  if (model.total_parameters > 0)
+    words += " (" + format_count(model.total_parameters / 1'000'000) + " M parameters, " +
+             format_count(model.active_parameters / 1'000'000) + " M active" +
+             (model.weight_types.empty() ? "" : ", " + model.weight_types) + ")";
+  return words;
+}
+
 const char* what_costs(const std::string& metric) {
   return metric == "usd_per_output_token" ? "an output token"
          : metric == "usd_per_correct"    ? "a correct answer"
@@ -105,8 +116,8 @@ std::optional<LoadRatio> compare_load(const std::vector<PricedRun>& subject,
     return sum / static_cast<double>(values.size());
   };
   ratio.evidence = std::string(what_costs(metric)) + " costs " + usd_text(mean(x)) + " in " +
-                   run_label(subject.front().run->run) + " and " + usd_text(mean(y)) + " in " +
-                   run_label(reference.front().run->run);
+                   run_words(subject.front().run->run) + " and " + usd_text(mean(y)) + " in " +
+                   run_words(reference.front().run->run);
   return ratio;
 }
 

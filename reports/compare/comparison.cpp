@@ -118,7 +118,7 @@ std::vector<TaskComparison> compare_accuracy(std::span<const LoadedRun> runs,
   if (options.baseline >= runs.size())
     throw Error(ErrorCode::kUsage, "the baseline is not among the runs");
   const auto labels = distinct_labels(runs);
-  const auto mismatches = find_mismatches(runs, options.baseline);
+  const auto mismatches = find_mismatches(runs, options.baseline, !options.thinking_budgets);
   if (!mismatches.empty() && !options.allow_mismatch)
     throw Error(ErrorCode::kConfiguration,
                 "these runs can't be compared: " + describe(mismatches, labels[options.baseline]),

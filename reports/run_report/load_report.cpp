@@ -15,6 +15,24 @@ std::int64_t failed_requests(const LoadedRun& run) {
   return failed;
 }
 
+// "poisson 2.5 requests/s, at most 4 in flight"
+std::string arrival_words(const LoadRecord& load) {
+  std::string words = load.arrivals;
+  if (load.arrivals == "poisson") {
+    words += " " + format_number(load.requests_per_second) + " requests/s";
+    if (load.max_in_flight > 0)
+      words += ", at most " + std::to_string(load.max_in_flight) + " in flight";
+  } else if (load.max_in_flight > 0) {
+    words += " " + std::to_string(load.max_in_flight);
+  }
+  return words;
+}
+
+// Names a load among those of one report, whose prompts are the same.
+std::string load_name(const RunRecord& run) {
+  return run.load ? arrival_words(*run.load) : run.run_id;
+}
+
 // The latencies by the names that facts and records use; from the scheduled time where a request
 // can have waited on our side.
 struct NamedDistribution {
@@ -84,12 +102,11 @@ Table throughput_by_load(std::span<const LoadedRun> runs, const RunReportOptions
     const std::int64_t failed = failed_requests(run);
     Cell failures = count_cell(failed);
     if (failed > 0) failures.tone = Tone::kBad;
-    table.rows.push_back({text_cell(run.run.load ? load_words(*run.run.load) : run.run.run_id),
-                          count_cell(speed.tokens.requests), std::move(failures),
-                          number_cell(speed.wall_seconds), number_cell(speed.requests_per_second),
-                          number_cell(speed.output_tokens_per_second),
-                          number_cell(speed.total_tokens_per_second),
-                          user.count > 0 ? number_cell(user.p50) : unknown_cell()});
+    table.rows.push_back(
+        {text_cell(load_name(run.run)), count_cell(speed.tokens.requests), std::move(failures),
+         number_cell(speed.wall_seconds), number_cell(speed.requests_per_second),
+         number_cell(speed.output_tokens_per_second), number_cell(speed.total_tokens_per_second),
+         user.count > 0 ? number_cell(user.p50) : unknown_cell()});
     if (options.goodput)
       table.rows.back().push_back(number_cell(
           goodput(run.samples, *options.goodput, speed.wall_seconds).requests_per_second));
@@ -123,8 +140,7 @@ Table latency_by_load(std::span<const LoadedRun> runs) {
       const Distribution& d = named.distribution;
       if (d.count == 0) continue;
       const std::string unit = std::string(named.unit) == "ms" ? "ms" : "tokens/s/user";
-      table.rows.push_back({text_cell(run.run.load ? load_words(*run.run.load) : run.run.run_id),
-                            text_cell(named.title), text_cell(unit),
+      table.rows.push_back({text_cell(load_name(run.run)), text_cell(named.title), text_cell(unit),
                             count_cell(static_cast<std::int64_t>(d.count)), number_cell(d.mean),
                             number_cell(d.p50), number_cell(d.p90), number_cell(d.p99)});
     }
@@ -141,17 +157,7 @@ Table latency_by_load(std::span<const LoadedRun> runs) {
 
 }  // namespace
 
-std::string load_words(const LoadRecord& load) {
-  std::string words = load.arrivals;
-  if (load.arrivals == "poisson") {
-    words += " " + format_number(load.requests_per_second) + " requests/s";
-    if (load.max_in_flight > 0)
-      words += ", at most " + std::to_string(load.max_in_flight) + " in flight";
-  } else if (load.max_in_flight > 0) {
-    words += " " + std::to_string(load.max_in_flight);
-  }
-  return words + ", " + load.prompts;
-}
+std::string load_words(const LoadRecord& load) { return arrival_words(load) + ", " + load.prompts; }
 
 Table load_figures(std::span<const LoadedRun> runs, const RunReportOptions& options) {
   WideTable wide;
@@ -231,6 +237,7 @@ Document build_load_report(std::span<const LoadedRun> runs, const RunReportOptio
     document.subtitle = record.engine.name + " on " + record.engine.device;
     if (!record.environment.cpu.empty()) document.subtitle += " (" + record.environment.cpu + ")";
     document.subtitle += ", " + record.started_utc;
+    if (record.load) document.subtitle += "; " + record.load->prompts;
   }
   std::set<std::string> warnings;
   for (const LoadedRun& run : runs)
