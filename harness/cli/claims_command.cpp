@@ -59,6 +59,12 @@ void add_claims_command(CLI::App& app, Action& chosen) {
   moebench claims deepseek-r2
   moebench claims my-claims.json runs/moe runs/dense -o claims.html
 
+Is a MoE cheaper to run than a dense model, on this machine? Measure each, then test the claim:
+  moebench bench -m moe.gguf --label moe --load concurrency:1,concurrency:8 -r 3 \
+    --usd-per-hour 1 --record runs/moe
+  moebench bench -m dense.gguf --label dense-total ... --record runs/dense-total
+  moebench claims deepseek-r2 runs/moe/* runs/dense-total/*
+
 Each claim comes out as supported, refuted, inconclusive or not testable, with its evidence and with
 what would decide it. A run is a subject by its label or its model's name. Exit code: 0 all
 supported, 1 some refuted, 4 some inconclusive or not testable.)");

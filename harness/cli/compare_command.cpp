@@ -16,7 +16,7 @@ struct CompareArguments {
   std::vector<std::string> runs;
   std::string baseline;
   double margin_points = 3, alpha = 0.05;
-  bool allow_mismatch = false, power = false, without_samples = false;
+  bool allow_mismatch = false, thinking_budgets = false, power = false, without_samples = false;
   std::optional<double> usd_per_hour;
   double accuracy_percent = 50, difference_points = 3, agreement = 0.5, power_percent = 80;
   std::int64_t attempts = 1;
@@ -47,6 +47,7 @@ ExitCode compare(const CompareArguments& arguments) {
   options.margin = arguments.margin_points / 100;
   options.alpha = arguments.alpha;
   options.allow_mismatch = arguments.allow_mismatch;
+  options.thinking_budgets = arguments.thinking_budgets;
   options.usd_per_hour = arguments.usd_per_hour;
   options.samples = !arguments.without_samples;
   if (!arguments.baseline.empty()) {
@@ -59,7 +60,7 @@ ExitCode compare(const CompareArguments& arguments) {
   Document brief = whole;
   std::erase_if(brief.sections, [](const Section& section) {
     return section.id != "notes" && section.id != "verdicts" && section.id != "speed" &&
-           section.id != "cost";
+           section.id != "cost" && section.id != "thinking-budget";
   });
   write_document(whole, brief, arguments.target);
   return ExitCode::kHolds;
@@ -73,6 +74,7 @@ void add_compare_command(CLI::App& app, Action& chosen) {
   sub->footer(R"(Examples:
   moebench compare runs/bf16 runs/q8_0
   moebench compare runs/a runs/b runs/c --baseline runs/b -o comparison.html
+  moebench compare runs/think-0 runs/think-16 runs/think-64 --thinking-budgets -o budgets.html
   moebench compare --power --accuracy 60 --difference 2
   moebench compare --power runs/a runs/b
 
@@ -91,6 +93,9 @@ unless --allow-mismatch says so.)");
       ->option_text("P");
   sub->add_flag("--allow-mismatch", a->allow_mismatch,
                 "Compare runs of different prompts, sampling or task files all the same");
+  sub->add_flag("--thinking-budgets", a->thinking_budgets,
+                "The runs differ in --reasoning-tokens or --max-tokens on purpose: show accuracy "
+                "against the budget");
   sub->add_option("--usd-per-hour", a->usd_per_hour,
                   "Price of every run's machine, instead of the recorded ones")
       ->check(CLI::NonNegativeNumber)

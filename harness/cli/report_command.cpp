@@ -16,12 +16,18 @@ namespace {
 struct ReportArguments {
   std::string directory, format;
   std::optional<double> usd_per_hour;
+  std::vector<std::string> goodput;
   bool without_samples = false;
 };
 
 ExitCode report(const ReportArguments& arguments) {
   RunReportOptions options;
   options.usd_per_hour = arguments.usd_per_hour;
+  if (!arguments.goodput.empty()) {
+    std::string limits;
+    for (const std::string& limit : arguments.goodput) limits += limit + " ";
+    options.goodput = parse_service_level(limits);
+  }
   options.samples = !arguments.without_samples;
   if (arguments.format.empty()) {
     write_run_reports(arguments.directory, options);
@@ -43,6 +49,7 @@ void add_report_command(CLI::App& app, Action& chosen) {
   sub->footer(R"(Examples:
   moebench report runs/2026-01-31T12-00-00-canary
   moebench report runs/2026-01-31T12-00-00-canary --format csv > figures.csv
+  moebench report runs/2026-01-31T12-00-00-canary --goodput ttft:2000 tpot:80
 
 Without --format: a summary on stdout, and report.md and report.html in the run's folder.)");
   sub->add_option("run", arguments->directory, "The run's folder")->required()->option_text("DIR");
@@ -54,6 +61,9 @@ Without --format: a summary on stdout, and report.md and report.html in the run'
                   "Price of the machine, instead of the recorded one")
       ->check(CLI::NonNegativeNumber)
       ->option_text("USD");
+  sub->add_option("--goodput", arguments->goodput,
+                  "Limits in ms that a good request meets: ttft:2000 tpot:80 (ttfo, e2el too)")
+      ->option_text("LIMIT...");
   sub->add_flag("--no-samples", arguments->without_samples, "Leave the page of answers out");
   sub->callback([arguments, &chosen] { chosen = [arguments] { return report(*arguments); }; });
 }

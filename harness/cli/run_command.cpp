@@ -151,7 +151,9 @@ void add_run_command(CLI::App& app, Action& chosen) {
                   "Continue the run in DIR with its own settings; differing ones are refused")
       ->option_text("DIR")
       ->group(where);
-  flag("step-log", "Also write steps.jsonl, one line a forward pass", where);
+  flag("step-log",
+       "Also write steps.jsonl, one line a forward pass, and when each chunk of an answer came",
+       where);
   setting("--usd-per-hour", "usd-per-hour", "What the machine costs; without it no cost is told",
           "USD", where);
 

@@ -99,6 +99,7 @@ std::vector<Attempt> RunPlan::attempts() const {
 RunPlan make_plan(const RunSettings& settings) {
   RunPlan plan;
   plan.raw_prompt = settings.raw_prompt;
+  plan.chunk_times = settings.step_log;
   for (const std::string& name : settings.tasks) {
     plan.tasks.push_back(plan_task(name, settings, plan.warnings));
   }

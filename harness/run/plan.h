@@ -34,6 +34,7 @@ struct RunPlan {
   bool raw_prompt = false;
   /// When the run began: what chat templates that write the date are told, resumed or not.
   std::optional<std::int64_t> started_unix_seconds;
+  bool chunk_times = false;  ///< keep when each chunk of an answer came
   std::vector<std::string> warnings;
 
   /// All attempts: by task, question, index. Results are told in this order.

@@ -158,6 +158,7 @@ std::optional<Flight> Player::take(GenerationEvent& event) {
       record.timing.first_answer_token_ms = now_ms;
     }
     record.timing.last_token_ms = now_ms;
+    if (plan_.chunk_times) record.timing.chunk_ms.push_back(now_ms);
     last_token_ = std::max(last_token_, event.time);
   }
   record.thinking += event.thinking_delta;

@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "harness/environment/environment.h"
+#include "harness/environment/peak_flops.h"
 
 namespace moebench {
 
@@ -129,6 +130,9 @@ RunRecord new_record(const Settings& requested, const RunSettings& settings, con
     record.environment.peak_bytes_per_second = measure_memory_bandwidth(threads);
     record.environment.peak_source =
         "measured: reading 128 MiB a thread, " + std::to_string(threads) + " threads, best of 5";
+    const PeakFlops peak = measure_peak_flops(threads);
+    record.environment.peak_flops = peak.flops_per_second;
+    record.environment.peak_source += "; " + peak.how;
   }
   record.engine = engine_record(settings, client);
   record.model = model_record(client.engine);

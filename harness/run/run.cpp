@@ -11,6 +11,7 @@
 #include "engine/base/error.h"
 #include "harness/clients/engine_client.h"
 #include "harness/clients/worker_client.h"
+#include "harness/environment/energy.h"
 #include "harness/environment/environment.h"
 #include "harness/run/interrupt.h"
 #include "harness/run/overhead.h"
@@ -56,6 +57,7 @@ class Segment {
         announce_(announce),
         samples_(std::move(samples)),
         earlier_load_(record.expert_load),
+        earlier_energy_(record.energy),
         sample_log_(std::make_unique<JsonLinesWriter>(directory / "samples.jsonl")) {
     if (step_log) step_log_.emplace(directory / "steps.jsonl");
     state_.total = static_cast<std::int64_t>(plan.attempts().size());
@@ -80,6 +82,7 @@ class Segment {
   void finished(SampleRecord sample);
   void tick(std::int64_t output_tokens);
   void take_steps();
+  void record_energy();
   double elapsed_seconds() const {
     return std::chrono::duration<double>(Clock::now() - start_).count();
   }
@@ -91,6 +94,8 @@ class Segment {
   const Announce& announce_;
   std::vector<SampleRecord> samples_;
   const std::vector<std::vector<std::int64_t>> earlier_load_;
+  const std::vector<EnergyReading> earlier_energy_;
+  std::optional<EnergyMeter> energy_;  // while it plays
   std::unique_ptr<JsonLinesWriter> sample_log_;
   std::optional<JsonLinesWriter> step_log_;
 
@@ -125,10 +130,12 @@ PlayResult Segment::play() {
   listener.should_stop = interrupted;
   // The earlier samples are copied: the player reads them while finished() appends.
   const std::vector<SampleRecord> earlier = samples_;
+  energy_.emplace(find_rapl_sources());
   start_ = last_write_ = last_sync_ = Clock::now();
   const double cpu_before = process_cpu_seconds();
   const PlayResult result = moebench::play(plan_, attempts, client_, segment, earlier, listener);
   record_.segments.back().cpu_seconds = process_cpu_seconds() - cpu_before;
+  record_energy();
   display_.clear();
 
   take_steps();
@@ -159,6 +166,7 @@ void Segment::tick(std::int64_t output_tokens) {
     sample_log_->sync();
     last_sync_ = Clock::now();
   }
+  record_energy();
   if (Clock::now() - last_write_ >= kRecordEvery) {
     record_.segments.back().wall_seconds = state_.elapsed_seconds;
     write(RunStatus::kRunning);
@@ -177,6 +185,18 @@ void Segment::take_steps() {
     display_.clear();
     announce_(warning, true);
     record_.warnings.push_back(std::move(warning));
+  }
+}
+
+void Segment::record_energy() {
+  record_.energy = earlier_energy_;
+  add_energy(record_.energy, energy_->readings());
+  record_.energy_note = energy_->note();
+  for (std::size_t i = 0; i + 1 < record_.segments.size(); ++i) {
+    if (record_.segments[i].ended_utc.empty() && !record_.energy.empty()) {
+      record_.energy_note =
+          "A part of the run was killed; the energy of its last seconds is missing.";
+    }
   }
 }
 

@@ -35,7 +35,7 @@ ClaimFile parse_claims(std::string_view text, const std::string& where) {
     for (const StrictObject& t : in.objects("tests")) {
       t.allow_only({"metric", "relation", "subject", "reference", "task", "device",
                     "reference_device", "note", "margin_points", "limit", "reference_limit",
-                    "input_tokens", "output_tokens", "stand_in"});
+                    "input_tokens", "output_tokens", "stand_in", "context"});
       ClaimTest& test = claim.tests.emplace_back();
       test.metric = t.text("metric");
       test.relation = t.text("relation");
@@ -51,6 +51,7 @@ ClaimFile parse_claims(std::string_view text, const std::string& where) {
       test.input_tokens = t.number_if("input_tokens");
       test.output_tokens = t.number_if("output_tokens");
       test.stand_in = t.flag("stand_in");
+      test.context = t.flag("context");
     }
     if (claim.tests.empty()) in.fail("a claim needs at least one test");
   }
@@ -60,7 +61,7 @@ ClaimFile parse_claims(std::string_view text, const std::string& where) {
 ClaimVerdict combine(const Claim& claim, const std::vector<ClaimFinding>& findings) {
   bool any = false, all_supported = true, all_untestable = true;
   for (std::size_t i = 0; i < findings.size(); ++i) {
-    if (claim.tests[i].stand_in) continue;
+    if (claim.tests[i].stand_in || claim.tests[i].context) continue;
     any = true;
     if (findings[i].verdict == ClaimVerdict::kRefuted) return ClaimVerdict::kRefuted;
     all_supported = all_supported && findings[i].verdict == ClaimVerdict::kSupported;

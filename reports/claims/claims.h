@@ -22,6 +22,7 @@ struct ClaimTest {
   std::optional<double> margin_points = {}, limit = {}, reference_limit = {};
   std::optional<double> input_tokens = {}, output_tokens = {};
   bool stand_in = false;  ///< the subject stands in for the claim's own, which can't be had
+  bool context = false;   ///< shown beside the claim, to see its figures by; decides nothing
 };
 
 struct Claim {
@@ -51,7 +52,7 @@ ClaimFinding test_claim(const ClaimTest& test, std::span<const LoadedRun> runs,
                         const Catalog& catalog);
 
 /// A claim's own verdict: its tests of the claimed subject together (refuted if any is, supported
-/// if all are, inconclusive otherwise); stand-ins never decide it.
+/// if all are, inconclusive otherwise); stand-ins and context never decide it.
 ClaimVerdict combine(const Claim& claim, const std::vector<ClaimFinding>& findings);
 
 struct ClaimsResult {

@@ -68,8 +68,10 @@ Document build_claims_report(const ClaimFile& file, const ClaimsResult& result) 
       const ClaimTest& test = claim.tests[t];
       const ClaimFinding& finding = result.findings[i][t];
       evidence.rows.push_back(
-          {text_cell(test.subject + (test.stand_in ? " (stand-in)" : "")), text_cell(words(test)),
-           text_cell(to_string(finding.verdict), tone_of(finding.verdict)),
+          {text_cell(test.subject + (test.stand_in  ? " (stand-in)"
+                                     : test.context ? " (context)"
+                                                    : "")),
+           text_cell(words(test)), text_cell(to_string(finding.verdict), tone_of(finding.verdict)),
            text_cell(finding.provenance ? to_string(*finding.provenance) : kUnknownText),
            text_cell(finding.evidence + (test.note.empty() ? "" : " (" + test.note + ")")),
            text_cell(finding.would_decide.empty() ? kUnknownText : finding.would_decide)});

@@ -1,8 +1,7 @@
 #include <algorithm>
 #include <cmath>
-#include <map>
 
-#include "reports/claims/claims.h"
+#include "reports/claims/tests.h"
 #include "reports/compare/comparison.h"
 #include "reports/cost/projection.h"
 #include "reports/cost/token_cost.h"
@@ -13,17 +12,43 @@
 #include "reports/statistics/unpaired.h"
 
 namespace moebench {
-namespace {
 
 ClaimFinding not_testable(std::string why, std::string would_decide) {
   return {ClaimVerdict::kNotTestable, std::move(why), std::move(would_decide), {}};
 }
 
+bool is_named(const RunRecord& run, const std::string& name) {
+  return run.label == name || run.model.name == name || run.run_id == name;
+}
+
 const LoadedRun* find_run(std::span<const LoadedRun> runs, const std::string& name) {
   for (const LoadedRun& run : runs)
-    if (run.run.label == name || run.run.model.name == name || run.run.run_id == name) return &run;
+    if (is_named(run.run, name)) return &run;
   return nullptr;
 }
+
+ClaimFinding judge_ratio(const ClaimTest& test, double ratio, std::optional<Interval> interval,
+                         std::string evidence, Provenance provenance) {
+  ClaimFinding finding;
+  finding.provenance = provenance;
+  finding.evidence = std::move(evidence) + "; ratio " + format_number(ratio);
+  if (interval)
+    finding.evidence +=
+        " [" + format_number(interval->low) + ", " + format_number(interval->high) + "]";
+  finding.evidence += ", claimed at most " + format_number(*test.limit);
+  const Interval range = interval.value_or(Interval{ratio, ratio});
+  if (range.high <= *test.limit)
+    finding.verdict = ClaimVerdict::kSupported;
+  else if (range.low > *test.limit)
+    finding.verdict = ClaimVerdict::kRefuted;
+  else
+    finding.verdict = ClaimVerdict::kInconclusive;
+  if (finding.verdict == ClaimVerdict::kInconclusive)
+    finding.would_decide = "more questions: the interval of the ratio holds the limit";
+  return finding;
+}
+
+namespace {
 
 // ------------------------------------------------------------------ accuracy
 
@@ -116,27 +141,6 @@ ClaimFinding test_accuracy(const ClaimTest& test, std::span<const LoadedRun> run
 
 // ------------------------------------------------------------------ ratios
 
-ClaimFinding judge_ratio(const ClaimTest& test, double ratio, std::optional<Interval> interval,
-                         std::string evidence, Provenance provenance) {
-  ClaimFinding finding;
-  finding.provenance = provenance;
-  finding.evidence = std::move(evidence) + "; ratio " + format_number(ratio);
-  if (interval)
-    finding.evidence +=
-        " [" + format_number(interval->low) + ", " + format_number(interval->high) + "]";
-  finding.evidence += ", claimed at most " + format_number(*test.limit);
-  const Interval range = interval.value_or(Interval{ratio, ratio});
-  if (range.high <= *test.limit)
-    finding.verdict = ClaimVerdict::kSupported;
-  else if (range.low > *test.limit)
-    finding.verdict = ClaimVerdict::kRefuted;
-  else
-    finding.verdict = ClaimVerdict::kInconclusive;
-  if (finding.verdict == ClaimVerdict::kInconclusive)
-    finding.would_decide = "more questions: the interval of the ratio holds the limit";
-  return finding;
-}
-
 ClaimFinding test_price(const ClaimTest& test, const Catalog& catalog) {
   for (const std::string& name : {test.subject, test.reference})
     if (!catalog.api_price(name))
@@ -153,76 +157,6 @@ ClaimFinding test_price(const ClaimTest& test, const Catalog& catalog) {
   };
   return judge_ratio(test, price(test.subject) / price(test.reference), {},
                      words(test.subject) + "; " + words(test.reference), Provenance::kPublished);
-}
-
-// USD of the question's tokens, and what they are divided by, a question.
-std::map<std::string, RatioTerm> run_terms(const LoadedRun& run, const RunCost& cost,
-                                           const std::string& metric) {
-  std::map<std::string, RatioTerm> terms;
-  for (const SampleRecord& sample : run.samples) {
-    RatioTerm& term = terms[sample.task + "\n" + sample.question_id];
-    if (metric == "usd_per_output_token") {
-      // By the request's own share of the decoding: its time a token, at the machine's price.
-      if (!sample.timing.last_token_ms || !sample.timing.first_token_ms) continue;
-      term.numerator +=
-          static_cast<double>(sample.output_tokens) * cost.price.output_usd_per_million;
-      term.denominator += static_cast<double>(sample.output_tokens);
-    } else {
-      term.numerator += sample_usd(sample, cost.price);
-      term.denominator += metric == "usd_per_correct" ? sample.correct() : 1.0;
-    }
-  }
-  return terms;
-}
-
-ClaimFinding test_run_cost(const ClaimTest& test, std::span<const LoadedRun> runs) {
-  const std::string what = test.metric == "usd_per_output_token" ? "an output token"
-                           : test.metric == "usd_per_correct"    ? "a correct answer"
-                                                                 : "a question";
-  std::optional<RunCost> costs[2];
-  const LoadedRun* found[2] = {};
-  int at = 0;
-  for (const std::string& name : {test.subject, test.reference}) {
-    found[at] = find_run(runs, name);
-    if (!found[at])
-      return not_testable(
-          "no run of " + name + ", and nobody publishes what " + what + " of it costs",
-          "a run of \"" + name + "\" on the same questions and machine");
-    costs[at] = run_cost(*found[at]);
-    if (!costs[at])
-      return not_testable("the run of " + name + " has no price of its machine",
-                          "the same run with --usd-per-hour");
-    ++at;
-  }
-  const auto a = run_terms(*found[0], *costs[0], test.metric);
-  const auto b = run_terms(*found[1], *costs[1], test.metric);
-  std::vector<RatioTerm> common_a, common_b;
-  RatioTerm sum_a, sum_b;
-  for (const auto& [question, term] : a) {
-    const auto it = b.find(question);
-    if (it == b.end()) continue;
-    common_a.push_back(term);
-    common_b.push_back(it->second);
-    sum_a.numerator += term.numerator;
-    sum_a.denominator += term.denominator;
-    sum_b.numerator += it->second.numerator;
-    sum_b.denominator += it->second.denominator;
-  }
-  if (common_a.size() < 2 || sum_a.denominator <= 0 || sum_b.denominator <= 0 ||
-      sum_b.numerator <= 0)
-    return not_testable("the two runs share no questions that could be priced",
-                        "two runs on the same questions");
-  const double x = sum_a.numerator / sum_a.denominator, y = sum_b.numerator / sum_b.denominator;
-  // A price per output token is one figure a run: its own passes leave nothing to resample.
-  const bool resample = test.metric != "usd_per_output_token";
-  return judge_ratio(
-      test, x / y,
-      resample ? std::optional(bootstrap_ratio_of_ratios(common_a, common_b)) : std::nullopt,
-      what + " costs " + format_usd(test.metric == "usd_per_output_token" ? x / 1e6 : x) +
-          " USD in " + run_label(found[0]->run) + " and " +
-          format_usd(test.metric == "usd_per_output_token" ? y / 1e6 : y) + " USD in " +
-          run_label(found[1]->run),
-      Provenance::kMeasured);
 }
 
 // ------------------------------------------------------------------ money and machines

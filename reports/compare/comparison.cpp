@@ -118,11 +118,20 @@ std::vector<TaskComparison> compare_accuracy(std::span<const LoadedRun> runs,
   if (options.baseline >= runs.size())
     throw Error(ErrorCode::kUsage, "the baseline is not among the runs");
   const auto labels = distinct_labels(runs);
-  const auto mismatches = find_mismatches(runs, options.baseline);
+  const auto mismatches = find_mismatches(runs, options.baseline, !options.thinking_budgets);
   if (!mismatches.empty() && !options.allow_mismatch)
     throw Error(ErrorCode::kConfiguration,
                 "these runs can't be compared: " + describe(mismatches, labels[options.baseline]),
                 "make the runs alike, or compare them all the same with --allow-mismatch");
+  const bool loads = runs[options.baseline].run.load.has_value();
+  for (std::size_t r = 0; r < runs.size(); ++r)
+    if (runs[r].run.load.has_value() != loads)
+      throw Error(ErrorCode::kConfiguration,
+                  labels[loads ? options.baseline : r] +
+                      " is a load test, which grades nothing, and " +
+                      labels[loads ? r : options.baseline] + " is not",
+                  "compare load tests with each other, and evaluations with each other");
+  if (loads) return {};  // speed and cost are all there is to compare
   const auto baseline = scores_by_task(runs[options.baseline]);
   std::vector<TaskComparison> result;
   for (std::size_t r = 0; r < runs.size(); ++r) {

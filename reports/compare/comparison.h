@@ -14,10 +14,11 @@
 namespace moebench {
 
 struct CompareOptions {
-  std::size_t baseline = 0;     ///< index of the run that the others are compared with
-  double margin = 0.03;         ///< accuracies closer than this count as equivalent
-  double alpha = 0.05;          ///< of every verdict, after Holm's correction over all of them
-  bool allow_mismatch = false;  ///< compare runs of different prompts or sampling all the same
+  std::size_t baseline = 0;       ///< index of the run that the others are compared with
+  double margin = 0.03;           ///< accuracies closer than this count as equivalent
+  double alpha = 0.05;            ///< of every verdict, after Holm's correction over all of them
+  bool allow_mismatch = false;    ///< compare runs of different prompts or sampling all the same
+  bool thinking_budgets = false;  ///< runs differ in their limits of tokens on purpose: no mismatch
   std::optional<double> usd_per_hour = {};  ///< for every run, in place of the records' prices
   bool samples = true;                      ///< with the page of answers, side by side
 };
@@ -47,7 +48,8 @@ struct TaskComparison {
   std::string because;  ///< one sentence
 };
 
-/// Compares every run with the baseline on every task that both ran. Throws Error(kConfiguration)
+/// Compares every run with the baseline on every task that both ran; of load tests there is nothing
+/// to compare, and a load test with an evaluation is refused. Throws Error(kConfiguration)
 /// that lists what differs where runs of different task files, prompts or sampling meet (unless
 /// allowed), and where two runs share no task; Error(kUsage) for fewer than two runs.
 std::vector<TaskComparison> compare_accuracy(std::span<const LoadedRun> runs,

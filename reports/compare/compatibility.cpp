@@ -1,9 +1,10 @@
 #include "reports/compare/compatibility.h"
 
 #include <map>
+#include <set>
 
 #include "reports/render/cells.h"
-#include "reports/run_report/run_report.h"
+#include "reports/run_report/load_report.h"
 
 namespace moebench {
 namespace {
@@ -16,7 +17,8 @@ const TaskRecord* find_task(const RunRecord& run, const std::string& name) {
 
 }  // namespace
 
-std::vector<Mismatch> find_mismatches(std::span<const LoadedRun> runs, std::size_t baseline) {
+std::vector<Mismatch> find_mismatches(std::span<const LoadedRun> runs, std::size_t baseline,
+                                      bool with_budgets) {
   std::vector<Mismatch> mismatches;
   const auto labels = distinct_labels(runs);
   for (std::size_t r = 0; r < runs.size(); ++r) {
@@ -38,10 +40,12 @@ std::vector<Mismatch> find_mismatches(std::span<const LoadedRun> runs, std::size
       check_number("temperature", s.temperature, t.temperature);
       check_number("top-p", s.top_p, t.top_p);
       check_number("top-k", static_cast<double>(s.top_k), static_cast<double>(t.top_k));
-      check_number("the limit of output tokens", static_cast<double>(s.max_output_tokens),
-                   static_cast<double>(t.max_output_tokens));
-      check_number("the limit of thinking tokens", static_cast<double>(s.max_thinking_tokens),
-                   static_cast<double>(t.max_thinking_tokens));
+      if (with_budgets)
+        check_number("the limit of output tokens", static_cast<double>(s.max_output_tokens),
+                     static_cast<double>(t.max_output_tokens));
+      if (with_budgets)
+        check_number("the limit of thinking tokens", static_cast<double>(s.max_thinking_tokens),
+                     static_cast<double>(t.max_thinking_tokens));
       check_number("attempts per question", static_cast<double>(a.attempts_per_question),
                    static_cast<double>(b->attempts_per_question));
     }
@@ -58,10 +62,19 @@ std::string describe(const std::vector<Mismatch>& mismatches, const std::string&
 }
 
 std::vector<std::string> distinct_labels(std::span<const LoadedRun> runs) {
+  std::map<std::string, std::set<std::int64_t>> budgets;  // by label
+  for (const LoadedRun& run : runs)
+    for (const TaskRecord& task : run.run.tasks)
+      budgets[run_label(run.run)].insert(task.sampling.max_thinking_tokens);
   std::map<std::string, int> uses;
   std::vector<std::string> labels;
   for (const LoadedRun& run : runs) {
     std::string label = run_label(run.run);
+    if (budgets[label].size() > 1 && !run.run.tasks.empty()) {
+      const std::int64_t budget = run.run.tasks.front().sampling.max_thinking_tokens;
+      label += budget > 0 ? ", thinking " + std::to_string(budget) : ", thinking unlimited";
+    }
+    if (run.run.load) label += ", " + load_words(*run.run.load);
     if (const int use = ++uses[label]; use > 1) label += " #" + std::to_string(use);
     labels.push_back(std::move(label));
   }

@@ -133,7 +133,8 @@ Document build_comparison(std::span<const LoadedRun> runs, const CompareOptions&
          tone});
   }
   std::vector<Block> notes;
-  if (const auto mismatches = find_mismatches(runs, options.baseline); !mismatches.empty())
+  if (const auto mismatches = find_mismatches(runs, options.baseline, !options.thinking_budgets);
+      !mismatches.empty())
     notes.push_back(
         Paragraph{"These runs differ in what their accuracies mean, and are compared "
                   "because that was asked for: " +
@@ -149,14 +150,17 @@ Document build_comparison(std::span<const LoadedRun> runs, const CompareOptions&
       notes.push_back(Paragraph{warning, Tone::kUncertain});
   }
   if (!notes.empty()) document.sections.push_back({"notes", "To keep in mind", std::move(notes)});
-  document.sections.push_back(verdict_section(compared, comparisons));
+  const bool graded = !runs[options.baseline].run.load;
+  if (graded) document.sections.push_back(verdict_section(compared, comparisons));
   document.sections.push_back(speed_comparison_section(compared));
   document.sections.push_back(cost_comparison_section(compared));
   document.sections.push_back(trade_off_section(compared));
-  document.sections.push_back(breakdown_section(compared));
+  if (Section budgets = thinking_budget_section(compared); !budgets.blocks.empty())
+    document.sections.push_back(std::move(budgets));
+  if (graded) document.sections.push_back(breakdown_section(compared));
   if (Section experts = experts_comparison_section(compared); !experts.blocks.empty())
     document.sections.push_back(std::move(experts));
-  if (options.samples) document.sections.push_back(disagreement_section(compared));
+  if (options.samples && graded) document.sections.push_back(disagreement_section(compared));
   document.sections.push_back(differences_section(compared));
   return document;
 }

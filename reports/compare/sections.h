@@ -20,6 +20,8 @@ Section breakdown_section(const ComparedRuns& compared);
 Section speed_comparison_section(const ComparedRuns& compared);
 Section cost_comparison_section(const ComparedRuns& compared);
 Section trade_off_section(const ComparedRuns& compared);
+/// Empty of blocks where all runs have the same budget of thinking tokens.
+Section thinking_budget_section(const ComparedRuns& compared);
 Section experts_comparison_section(const ComparedRuns& compared);
 Section disagreement_section(const ComparedRuns& compared);
 Section differences_section(const ComparedRuns& compared);

@@ -1,7 +1,6 @@
-#include <map>
-
 #include "reports/compare/sections.h"
 #include "reports/metrics/latency.h"
+#include "reports/metrics/question_terms.h"
 #include "reports/render/cells.h"
 
 namespace moebench {
@@ -9,35 +8,18 @@ namespace {
 
 using LatencyOf = std::optional<double> (*)(const SampleRecord&);
 
-std::map<std::string, RatioTerm> latency_terms(const LoadedRun& run, LatencyOf latency) {
-  std::map<std::string, RatioTerm> terms;
-  for (const SampleRecord& sample : run.samples)
-    if (const auto value = latency(sample)) {
-      RatioTerm& term = terms[sample.task + "\n" + sample.question_id];
-      term.numerator += *value;
-      term.denominator += 1;
-    }
-  return terms;
-}
-
 // Mean of the run over mean of the baseline, on the questions that both have.
 Cell latency_ratio(const LoadedRun& run, const LoadedRun& baseline, LatencyOf latency) {
-  const auto of_run = latency_terms(run, latency), of_baseline = latency_terms(baseline, latency);
-  std::vector<RatioTerm> a, b;
-  RatioTerm sum_a, sum_b;
-  for (const auto& [question, term] : of_run) {
-    const auto it = of_baseline.find(question);
-    if (it == of_baseline.end()) continue;
-    a.push_back(term);
-    b.push_back(it->second);
-    sum_a.numerator += term.numerator;
-    sum_a.denominator += term.denominator;
-    sum_b.numerator += it->second.numerator;
-    sum_b.denominator += it->second.denominator;
-  }
-  if (a.size() < 2 || sum_b.numerator <= 0) return unknown_cell();
-  const double ratio = sum_a.numerator / sum_a.denominator / (sum_b.numerator / sum_b.denominator);
-  return interval_cell(ratio, bootstrap_ratio_of_ratios(a, b));
+  const auto term_of = [&](const SampleRecord& sample) -> std::optional<RatioTerm> {
+    const auto value = latency(sample);
+    if (!value) return std::nullopt;
+    return RatioTerm{*value, 1};
+  };
+  const PairedTerms terms =
+      join_terms(question_terms(run.samples, term_of), question_terms(baseline.samples, term_of));
+  const auto ratio = terms.ratio_of_ratios();
+  return ratio ? interval_cell(*ratio, bootstrap_ratio_of_ratios(terms.a, terms.b))
+               : unknown_cell();
 }
 
 Cell ratio_cell(std::optional<double> value, std::optional<double> baseline) {
@@ -124,13 +106,10 @@ Section cost_comparison_section(const ComparedRuns& compared) {
                    number_column("usd_per_correct_ratio", "times the baseline", "x")};
   const std::size_t base = compared.options.baseline;
   const auto terms_of = [&](std::size_t r) {
-    std::map<std::string, RatioTerm> terms;
-    for (const SampleRecord& sample : compared.runs[r].samples) {
-      RatioTerm& term = terms[sample.task + "\n" + sample.question_id];
-      term.numerator += sample_usd(sample, compared.costs[r]->price);
-      term.denominator += sample.correct();
-    }
-    return terms;
+    return question_terms(compared.runs[r].samples, [&](const SampleRecord& sample) {
+      return std::optional(RatioTerm{sample_usd(sample, compared.costs[r]->price),
+                                     static_cast<double>(sample.correct())});
+    });
   };
   for (std::size_t r = 0; r < compared.runs.size(); ++r) {
     const auto& cost = compared.costs[r];
@@ -144,23 +123,9 @@ Section cost_comparison_section(const ComparedRuns& compared) {
     if (r == base) {
       ratio = number_cell(1);
     } else if (compared.costs[base]) {
-      const auto a = terms_of(r), b = terms_of(base);
-      std::vector<RatioTerm> common_a, common_b;
-      RatioTerm sum_a, sum_b;
-      for (const auto& [question, term] : a) {
-        const auto it = b.find(question);
-        if (it == b.end()) continue;
-        common_a.push_back(term);
-        common_b.push_back(it->second);
-        sum_a.numerator += term.numerator;
-        sum_a.denominator += term.denominator;
-        sum_b.numerator += it->second.numerator;
-        sum_b.denominator += it->second.denominator;
-      }
-      if (common_a.size() > 1 && sum_a.denominator > 0 && sum_b.denominator > 0)
-        ratio = interval_cell(
-            sum_a.numerator / sum_a.denominator / (sum_b.numerator / sum_b.denominator),
-            bootstrap_ratio_of_ratios(common_a, common_b));
+      const PairedTerms terms = join_terms(terms_of(r), terms_of(base));
+      if (const auto value = terms.ratio_of_ratios())
+        ratio = interval_cell(*value, bootstrap_ratio_of_ratios(terms.a, terms.b));
     }
     table.rows.push_back(
         {text_cell(compared.labels[r]), number_cell(cost->usd_per_hour),

@@ -44,6 +44,15 @@ Table points_table(const ScatterPlot& plot, const std::string& id, const std::st
   return table;
 }
 
+// Below a cent the axis counts in micro-USD, as the table's column does.
+void show_small_usd(Axis& axis, std::vector<ScatterPlot::Point>& points) {
+  if (axis.unit != "USD") return;
+  const auto small = [](const auto& point) { return point.x < kSmallUsd; };
+  if (!std::all_of(points.begin(), points.end(), small)) return;
+  axis.unit = "micro-USD";
+  for (auto& point : points) point.x *= 1e6;
+}
+
 }  // namespace
 
 Section trade_off_section(const ComparedRuns& compared) {
@@ -91,6 +100,15 @@ Section trade_off_section(const ComparedRuns& compared) {
     const double attempts = static_cast<double>(run.samples.size());
     caps.emplace_back();
     if (attempts == 0) continue;
+    if (latency.interactivity_tokens_per_second.count > 0) {
+      ScatterPlot::Point at;
+      at.label = at.series = label;
+      at.x = latency.interactivity_tokens_per_second.p50;
+      at.y = speed.output_tokens_per_second /
+             static_cast<double>(std::max<std::int64_t>(1, run.run.engine.devices));
+      serving.points.push_back(at);
+    }
+    if (run.run.load) continue;  // nothing graded: no accuracy to trade
     ScatterPlot::Point point;
     point.label = point.series = label;
     point.y = accuracy.value * 100;
@@ -110,14 +128,6 @@ Section trade_off_section(const ComparedRuns& compared) {
     point.x = static_cast<double>(speed.tokens.output_tokens) / attempts;
     point.series = run.run.model.name;
     if (point.x > 0) thinking.points.push_back(point);
-    if (latency.interactivity_tokens_per_second.count > 0) {
-      ScatterPlot::Point at;
-      at.label = at.series = label;
-      at.x = latency.interactivity_tokens_per_second.p50;
-      at.y = speed.output_tokens_per_second /
-             static_cast<double>(std::max<std::int64_t>(1, run.run.engine.devices));
-      serving.points.push_back(at);
-    }
   }
   const auto add = [&](ScatterPlot& plot, const char* id, const char* caption, const char* x_key,
                        const char* y_key, const char* note) {
@@ -127,6 +137,7 @@ Section trade_off_section(const ComparedRuns& compared) {
     figure.caption = caption;
     figure.table = points_table(plot, id, x_key, y_key);
     figure.table.note = note;
+    show_small_usd(plot.x, plot.points);
     figure.plot = std::move(plot);
     section.blocks.push_back(std::move(figure));
   };

@@ -44,10 +44,18 @@ bool level_less(const std::string& a, const std::string& b) {
   return a < b;
 }
 
+std::vector<QuestionAttempts> graded_questions(std::span<const SampleRecord> samples) {
+  auto questions = group_by_question(samples);
+  for (QuestionAttempts& question : questions)
+    std::erase_if(question.attempts, [](const SampleRecord* s) { return !s->graded(); });
+  std::erase_if(questions, [](const QuestionAttempts& q) { return q.attempts.empty(); });
+  return questions;
+}
+
 template <class Key>
 std::vector<AccuracyGroup> accuracy_by(std::span<const SampleRecord> samples, Key key,
                                        std::string AccuracyGroup::*field) {
-  const auto questions = group_by_question(samples);
+  const auto questions = graded_questions(samples);
   std::vector<std::string> tasks;
   std::map<std::string, std::map<std::string, std::vector<const QuestionAttempts*>>> groups;
   for (const QuestionAttempts& question : questions) {
@@ -94,7 +102,7 @@ std::vector<QuestionAttempts> group_by_question(std::span<const SampleRecord> sa
 }
 
 std::vector<AccuracyGroup> accuracy_by_task(std::span<const SampleRecord> samples) {
-  const auto questions = group_by_question(samples);
+  const auto questions = graded_questions(samples);
   std::vector<AccuracyGroup> result;
   for (std::size_t begin = 0; begin < questions.size();) {
     std::vector<const QuestionAttempts*> members;

@@ -31,6 +31,8 @@ struct QuestionAttempts {
 /// `samples`.
 std::vector<QuestionAttempts> group_by_question(std::span<const SampleRecord> samples);
 
+// Attempts that were not graded (a load test's) are in none of these.
+
 /// One group a task, in the order of first appearance.
 std::vector<AccuracyGroup> accuracy_by_task(std::span<const SampleRecord> samples);
 /// One group a (task, level); only tasks with levels. Levels that are numbers sort as numbers.

@@ -27,7 +27,8 @@ struct LatencyMetrics {
   Distribution ttft_ms, ttfo_ms, tpot_ms, e2el_ms, interactivity_tokens_per_second;
   Distribution itl_ms;    ///< gaps between chunks, pooled over all requests; needs chunk_ms
   Distribution queue_ms;  ///< issued - scheduled: the wait in our own queue
-  Distribution scheduled_e2el_ms;  ///< last response - scheduled: with that wait (MLPerf's server)
+  /// The same from the scheduled time, with that wait (MLPerf's server scenario).
+  Distribution scheduled_ttft_ms, scheduled_e2el_ms;
 };
 LatencyMetrics latency_metrics(std::span<const SampleRecord> samples);
 
@@ -40,12 +41,17 @@ struct ServiceLevel {
 /// what it can't read.
 ServiceLevel parse_service_level(const std::string& text);
 
+/// "TTFT at most 2,000 ms, TPOT at most 80 ms"
+std::string service_level_words(const ServiceLevel& limits);
+
 struct Goodput {
   std::int64_t good_requests = 0, requests = 0;
   double requests_per_second = 0;  ///< good requests / duration
 };
-/// A request without a figure that a limit is set on (failed, a single token) meets it only where
-/// the figure is undefined by its definition (TPOT of one token), as vLLM counts it.
+/// TTFT, TTFO and E2EL are held to their limits from the scheduled time, so a request that we kept
+/// waiting is not good. A request without a figure that a limit is set on (failed, a single token)
+/// meets it only where the figure is undefined by its definition (TPOT of one token), as vLLM
+/// counts it.
 Goodput goodput(std::span<const SampleRecord> samples, const ServiceLevel& limits,
                 double duration_seconds);
 

@@ -130,6 +130,15 @@ void visit(F& f, StepKindSummary& r) {
 }
 
 template <class F>
+void visit(F& f, LoadRecord& r) {
+  f.field("arrivals", r.arrivals);
+  f.optional("requests_per_second", r.requests_per_second);
+  f.optional("max_in_flight", r.max_in_flight);
+  f.optional("seed", r.seed);
+  f.field("prompts", r.prompts);
+}
+
+template <class F>
 void visit(F& f, EnergyReading& r) {
   f.field("meter", r.meter);
   f.field("joules", r.joules);
@@ -172,6 +181,8 @@ void visit(F& f, RunRecord& r) {
   f.optional("overhead", r.overhead);
   f.optional("peak_memory_bytes", r.peak_memory_bytes);
   f.optional("energy", r.energy);
+  f.optional("energy_note", r.energy_note);
+  f.optional("load", r.load);
   f.optional("percentile_method", r.percentile_method);
   f.optional("warnings", r.warnings);
 }

@@ -252,7 +252,7 @@ void count_verdict(VerdictCounts& counts, const SampleRecord& sample) {
     ++counts.unparsed;
   else if (sample.verdict == verdicts::kTruncated)
     ++counts.truncated;
-  else
+  else if (sample.graded())
     ++counts.failed;
 }
 

@@ -94,7 +94,7 @@ class JsonLinesWriter {
 /// The step log by kind ("prefill", "decode", "mixed"; only those that occur, in this order).
 std::vector<StepKindSummary> summarize_steps(std::span<const StepSample> steps);
 
-/// Counts one sample's verdict.
+/// Counts one sample's verdict; an ungraded one is in no count.
 void count_verdict(VerdictCounts& counts, const SampleRecord& sample);
 
 /// Counts the verdicts of one task's samples.

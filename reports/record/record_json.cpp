@@ -199,7 +199,7 @@ RunRecord parse_run_record(std::string_view text, const std::string& where) {
 SampleRecord parse_sample_record(std::string_view line, const std::string& where) {
   auto sample = parse_record<SampleRecord>(line, where);
   using namespace verdicts;
-  for (const char* known : {kCorrect, kWrong, kUnparsed, kTruncated, kFailed})
+  for (const char* known : {kCorrect, kWrong, kUnparsed, kTruncated, kFailed, kUngraded})
     if (sample.verdict == known) return sample;
   bad_record(where + ": unknown verdict \"" + sample.verdict + "\"");
 }

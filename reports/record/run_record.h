@@ -110,6 +110,15 @@ struct StepKindSummary {
   double flops = 0;
 };
 
+/// A load test: when requests were sent, and what they asked. Its samples are not graded.
+struct LoadRecord {
+  std::string arrivals;            ///< "offline", "concurrency" or "poisson"
+  double requests_per_second = 0;  ///< of "poisson": the mean rate of arrivals
+  std::int64_t max_in_flight = 0;  ///< 0: no limit of ours
+  std::uint64_t seed = 0;          ///< of the arrivals and the random prompts
+  std::string prompts;             ///< "512 random tokens", "questions of gsm8k-mini"
+};
+
 struct EnergyReading {
   std::string meter;  ///< "rapl:package-0", "nvml:0"
   double joules = 0;
@@ -151,6 +160,8 @@ struct RunRecord {
   std::optional<OverheadRecord> overhead;
   std::optional<std::int64_t> peak_memory_bytes;
   std::vector<EnergyReading> energy;  ///< empty: no meter was readable
+  std::string energy_note;            ///< why a meter is missing, or what a reading leaves out
+  std::optional<LoadRecord> load;     ///< present: a load test, not an evaluation
   std::string percentile_method = "linear interpolation (numpy default)";
   std::vector<std::string> warnings;
 };

@@ -14,6 +14,8 @@ inline constexpr const char* kWrong = "wrong";
 inline constexpr const char* kUnparsed = "unparsed";
 inline constexpr const char* kTruncated = "truncated";
 inline constexpr const char* kFailed = "failed";
+/// Not one of the five: a load test grades nothing, and no accuracy counts such an attempt.
+inline constexpr const char* kUngraded = "ungraded";
 }  // namespace verdicts
 
 /// When things happened to one request. `scheduled` and `issued` count from the start of the
@@ -60,6 +62,7 @@ struct SampleRecord {
 
   std::int64_t answer_tokens() const { return output_tokens - thinking_tokens; }
   bool correct() const { return verdict == verdicts::kCorrect; }
+  bool graded() const { return verdict != verdicts::kUngraded; }
 };
 
 /// One line of steps.jsonl (optional): one forward pass.

@@ -56,6 +56,34 @@ std::string format_percent(double fraction, int decimals) {
 
 std::string format_usd(double usd) { return format_number(usd, 3); }
 
+std::string usd_text(double usd) {
+  const bool small = usd != 0 && std::fabs(usd) < kSmallUsd;
+  return format_usd(small ? usd * 1e6 : usd) + (small ? " micro-USD" : " USD");
+}
+
+Table with_readable_units(const Table& table) {
+  Table shown = table;
+  for (std::size_t c = 0; c < shown.columns.size(); ++c) {
+    Column& column = shown.columns[c];
+    if (column.unit != "USD") continue;
+    double largest = 0;
+    for (const auto& row : shown.rows)
+      if (c < row.size() && row[c].value && std::isfinite(*row[c].value))
+        largest = std::max(largest, std::fabs(*row[c].value));
+    if (largest == 0 || largest >= kSmallUsd) continue;
+    column.unit = "micro-USD";
+    for (auto& row : shown.rows) {
+      if (c >= row.size() || !row[c].value) continue;
+      Cell& cell = row[c];
+      cell.text = format_number(*cell.value * 1e6);
+      if (cell.interval)
+        cell.text += " [" + format_number(cell.interval->low * 1e6) + ", " +
+                     format_number(cell.interval->high * 1e6) + "]";
+    }
+  }
+  return shown;
+}
+
 Cell text_cell(std::string text, Tone tone) {
   return {.text = std::move(text), .value = {}, .interval = {}, .tone = tone, .provenance = {}};
 }

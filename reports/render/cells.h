@@ -20,6 +20,14 @@ std::string format_bytes(double bytes);                         ///< 1.2 GB (dec
 std::string format_percent(double fraction, int decimals = 1);  ///< 93.4 (no sign; the unit says %)
 std::string format_usd(double usd);                             ///< three significant digits
 
+/// An amount with its unit: "12.3 USD", and small ones so that they can be read: "3.10 micro-USD".
+std::string usd_text(double usd);
+inline constexpr double kSmallUsd = 0.01;  ///< below this, an amount in USD is mostly zeros
+
+/// The table as people should see it: a column in USD whose amounts are all below a cent is shown
+/// in micro-USD. Values and intervals stay in the column's own unit, for sorting.
+Table with_readable_units(const Table& table);
+
 Cell text_cell(std::string text, Tone tone = Tone::kNeutral);
 Cell count_cell(std::int64_t value);
 Cell number_cell(double value, int significant = 3);

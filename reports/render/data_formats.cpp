@@ -2,6 +2,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "reports/render/cells.h"
 #include "reports/render/render.h"
 
 namespace moebench {
@@ -56,7 +57,46 @@ Json json_cell(const Cell& cell) {
   return out;
 }
 
+bool is_absent(const Cell& cell) { return !cell.value && cell.text == kUnknownText; }
+
+Json json_row(const Table& table, const std::vector<Cell>& row) {
+  Json line = Json::object();
+  for (std::size_t c = 0; c < row.size(); ++c)
+    line[table.columns[c].key] = is_absent(row[c]) ? Json() : json_cell(row[c]);
+  return line;
+}
+
 }  // namespace
+
+std::string table_csv(const Table& table) {
+  std::string out;
+  for (std::size_t c = 0; c < table.columns.size(); ++c)
+    out += (c > 0 ? "," : "") + csv_field(table.columns[c].key);
+  out += "\n";
+  for (const auto& row : table.rows) {
+    for (std::size_t c = 0; c < row.size(); ++c) {
+      const Cell& cell = row[c];
+      out += (c > 0 ? "," : "") + (cell.value        ? csv_number(*cell.value)
+                                   : is_absent(cell) ? std::string()
+                                                     : csv_field(cell.text));
+    }
+    out += "\n";
+  }
+  return out;
+}
+
+std::string table_json(const Table& table) {
+  Json out = Json::array();
+  for (const auto& row : table.rows) out.push_back(json_row(table, row));
+  return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string table_json_lines(const Table& table) {
+  std::string out;
+  for (const auto& row : table.rows)
+    out += json_row(table, row).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return out;
+}
 
 std::string render_csv(const Document& document) {
   std::string out = "table,row,column,unit,value,low,high,text,provenance\n";

@@ -1,3 +1,4 @@
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "reports/render/cells.h"
@@ -121,7 +122,8 @@ class HtmlRenderer {
     out_ += "</figure>\n";
   }
 
-  void add(const Table& table) {
+  void add(const Table& whole) {
+    const Table table = with_readable_units(whole);
     const std::string caption = escape_markup(table.caption);
     out_ += "<div class=\"table\" tabindex=\"0\" role=\"region\" aria-label=\"" + caption +
             "\"><table id=\"" + escape_markup(table.id) + "\"><caption>" + caption;
@@ -153,7 +155,7 @@ class HtmlRenderer {
     if (cell.tone != Tone::kNeutral)
       css += (css.empty() ? "" : " ") + std::string(tone_class(cell.tone));
     out_ += "<td" + (css.empty() ? "" : " class=\"" + css + "\"");
-    if (cell.value) out_ += " data-value=\"" + std::to_string(*cell.value) + "\"";
+    if (cell.value) out_ += " data-value=\"" + exact(*cell.value) + "\"";
     // The interval is set smaller than the value it belongs to.
     const std::size_t bracket = cell.interval ? cell.text.find(" [") : std::string::npos;
     out_ += ">" + escape_markup(cell.text.substr(0, bracket));
@@ -162,6 +164,12 @@ class HtmlRenderer {
           " <span class=\"interval\">" + escape_markup(cell.text.substr(bracket + 1)) + "</span>";
     if (cell.provenance) out_ += mark(*cell.provenance);
     out_ += "</td>";
+  }
+
+  // Shortest text that gives the same number again: a millionth must not sort like zero.
+  static std::string exact(double value) {
+    char buffer[64];
+    return std::string(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
   }
 
   static std::string mark(Provenance provenance) {

@@ -1,6 +1,7 @@
 #include "reports/metrics/accuracy.h"
 #include "reports/metrics/run_cost.h"
 #include "reports/render/cells.h"
+#include "reports/run_report/load_report.h"
 #include "reports/run_report/sections.h"
 
 namespace moebench {
@@ -20,8 +21,7 @@ Section cost_section(const LoadedRun& run, const RunReportOptions& options) {
       "At " + format_number(cost->usd_per_hour, 4) + " USD an hour (" + cost->price_source;
   if (!cost->price_as_of.empty()) basis += ", as of " + cost->price_as_of;
   section.blocks.push_back(Paragraph{basis + "), the run's wall time costs " +
-                                         format_usd(cost->total_usd) +
-                                         " USD. Allocation: " + cost->rule +
+                                         usd_text(cost->total_usd) + ". Allocation: " + cost->rule +
                                          ". A token found in the prefix cache takes no pass and is "
                                          "charged nothing. Input and output add up to the bill.",
                                      Tone::kNeutral});
@@ -54,6 +54,17 @@ Section cost_section(const LoadedRun& run, const RunReportOptions& options) {
          answer.usd_per_correct
              ? interval_cell(*answer.usd_per_correct, answer.usd_per_correct_interval)
              : text_cell("none correct", Tone::kUncertain)});
+  }
+  if (run.run.load) {
+    // Nothing was graded, so there is no correct answer to divide by.
+    const AnswerCost requests = answer_cost(run.samples, "", cost->price);
+    answers.caption = "USD per request";
+    answers.columns.pop_back();
+    answers.columns.erase(answers.columns.begin() + 2);
+    answers.rows.push_back({text_cell(load_words(*run.run.load)), count_cell(requests.attempts),
+                            number_cell(requests.usd), number_cell(requests.usd_per_question)});
+    section.blocks.push_back(std::move(answers));
+    return section;
   }
   answers.note =
       "Each attempt is charged its tokens at the prices above. Intervals: 95 %, bootstrap over "

@@ -44,12 +44,9 @@ std::vector<Headline> headlines(const LoadedRun& run, const RunReportOptions& op
                       Tone::kNeutral});
     const AnswerCost answer = answer_cost(run.samples, "", cost->price);
     if (answer.usd_per_correct) {
-      // A small model's answer costs millionths: a thousand of them is a readable figure.
-      const double unit = *answer.usd_per_correct < 0.001 ? 1000 : 1;
-      result.push_back({unit > 1 ? "1,000 correct answers" : "a correct answer",
-                        format_usd(*answer.usd_per_correct * unit) + " USD",
-                        "95 %: " + format_usd(answer.usd_per_correct_interval.low * unit) + " to " +
-                            format_usd(answer.usd_per_correct_interval.high * unit),
+      result.push_back({"a correct answer", usd_text(*answer.usd_per_correct),
+                        "95 %: " + usd_text(answer.usd_per_correct_interval.low) + " to " +
+                            usd_text(answer.usd_per_correct_interval.high),
                         Tone::kNeutral});
     }
   }
@@ -111,13 +108,14 @@ std::string run_label(const RunRecord& run) {
 
 Document build_run_report(const LoadedRun& run, const RunReportOptions& options) {
   Document document = start(run, options);
-  document.sections.push_back(accuracy_section(run));
+  if (!run.run.load) document.sections.push_back(accuracy_section(run));
   if (!run.samples.empty()) {
     document.sections.push_back(speed_section(run, options));
     document.sections.push_back(cost_section(run, options));
     if (Section experts = experts_section(run); !experts.blocks.empty())
       document.sections.push_back(std::move(experts));
-    if (options.samples) document.sections.push_back(samples_section(run, options));
+    if (options.samples && !run.run.load)
+      document.sections.push_back(samples_section(run, options));
   }
   document.sections.push_back(method_section(run));
   return document;
@@ -125,6 +123,10 @@ Document build_run_report(const LoadedRun& run, const RunReportOptions& options)
 
 Document build_run_summary(const LoadedRun& run, const RunReportOptions& options) {
   Document document = start(run, options);
+  if (run.run.load) {
+    document.sections.push_back(speed_section(run, options));
+    return document;
+  }
   Section accuracy = accuracy_section(run);
   if (accuracy.blocks.size() > 1) accuracy.blocks.resize(1);  // by task only
   document.sections.push_back(std::move(accuracy));

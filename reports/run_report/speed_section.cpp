@@ -1,5 +1,6 @@
 #include "reports/metrics/throughput.h"
 #include "reports/render/cells.h"
+#include "reports/run_report/load_report.h"
 #include "reports/run_report/sections.h"
 
 namespace moebench {
@@ -65,6 +66,7 @@ Table latency_table(const LoadedRun& run) {
   add("E2EL", "ms", metrics.e2el_ms);
   if (metrics.queue_ms.max > 0) {
     add("queue wait", "ms", metrics.queue_ms);
+    add("TTFT from scheduled", "ms", metrics.scheduled_ttft_ms);
     add("E2EL from scheduled", "ms", metrics.scheduled_e2el_ms);
   }
   add("interactivity", "tokens/s/user", metrics.interactivity_tokens_per_second);
@@ -105,26 +107,20 @@ Table utilisation_table(const RunRecord& run, const std::vector<Utilisation>& ro
 
 Section speed_section(const LoadedRun& run, const RunReportOptions& options) {
   Section section{"speed", "Speed", {}};
+  if (run.run.load)
+    section.blocks.push_back(
+        Paragraph{"A load test: " + load_words(*run.run.load) + ".", Tone::kNeutral});
   section.blocks.push_back(throughput_table(run));
   if (Table latency = latency_table(run); !latency.rows.empty())
     section.blocks.push_back(std::move(latency));
   if (options.goodput) {
     const Goodput good = goodput(run.samples, *options.goodput, wall_seconds(run.samples));
-    std::string limits;
-    const auto name = [&](const char* metric, std::optional<double> limit) {
-      if (limit)
-        limits += std::string(limits.empty() ? "" : ", ") + metric + " at most " +
-                  format_number(*limit) + " ms";
-    };
-    name("TTFT", options.goodput->ttft_ms);
-    name("TTFO", options.goodput->ttfo_ms);
-    name("TPOT", options.goodput->tpot_ms);
-    name("E2EL", options.goodput->e2el_ms);
-    section.blocks.push_back(Paragraph{"Goodput: " + format_number(good.requests_per_second) +
-                                           " requests/s (" + format_count(good.good_requests) +
-                                           " of " + format_count(good.requests) +
-                                           " requests meet all of: " + limits + ").",
-                                       Tone::kNeutral});
+    section.blocks.push_back(
+        Paragraph{"Goodput: " + format_number(good.requests_per_second) + " requests/s (" +
+                      format_count(good.good_requests) + " of " + format_count(good.requests) +
+                      " requests meet all of: " + service_level_words(*options.goodput) +
+                      ", from the scheduled time).",
+                  Tone::kNeutral});
   }
   if (const auto rows = utilisation(run.run); !rows.empty())
     section.blocks.push_back(utilisation_table(run.run, rows));
@@ -146,7 +142,9 @@ Section speed_section(const LoadedRun& run, const RunReportOptions& options) {
                             number_cell(reading.joules / static_cast<double>(tokens.output_tokens)),
                             text_cell("J")});
   }
-  if (run.run.energy.empty()) other.note = "No energy meter was readable; energy is not known.";
+  other.note = run.run.energy_note.empty() && run.run.energy.empty()
+                   ? "No energy meter was readable; energy is not known."
+                   : run.run.energy_note;
   if (run.run.overhead) {
     other.rows.push_back({text_cell("harness overhead per request"),
                           number_cell(run.run.overhead->ms_per_request), text_cell("ms")});

@@ -77,6 +77,53 @@ TEST(Claims, RunsDecideWhatTheyMeasure) {
   EXPECT_EQ(result.findings[3][0].provenance, Provenance::kMeasured);
 }
 
+TEST(Claims, RepeatedRunsGiveTheIntervalAndContextDecidesNothing) {
+  std::vector<LoadedRun> runs;
+  for (const double ms : {4.0, 4.1, 4.2})
+    runs.push_back(make_run({.label = "moe", .ms_per_token = ms}));
+  for (const double ms : {9.0, 7.6, 8.4})
+    runs.push_back(make_run({.label = "dense", .ms_per_token = ms}));
+  ClaimTest test{.metric = "usd_per_output_token",
+                 .relation = "ratio-at-most",
+                 .subject = "moe",
+                 .reference = "dense"};
+  test.limit = 0.8;
+  const ClaimFinding finding = test_claim(test, runs, built_in_catalog());
+  EXPECT_EQ(finding.verdict, ClaimVerdict::kSupported) << finding.evidence;
+  EXPECT_NE(finding.evidence.find("over 3 and 3 runs"), std::string::npos) << finding.evidence;
+  EXPECT_NE(finding.evidence.find("micro-USD"), std::string::npos) << finding.evidence;
+  test.limit = 0.5;
+  EXPECT_EQ(test_claim(test, runs, built_in_catalog()).verdict, ClaimVerdict::kInconclusive)
+      << "three runs that differ by a tenth can't tell 0.5 from 0.5";
+
+  Claim claim{"c", "s", "s", "2026", {test, test}};
+  claim.tests[1].context = true;
+  ClaimFinding supported, refuted;
+  supported.verdict = ClaimVerdict::kSupported;
+  refuted.verdict = ClaimVerdict::kRefuted;
+  EXPECT_EQ(combine(claim, {supported, refuted}), ClaimVerdict::kSupported);
+}
+
+TEST(Claims, LoadsAreHeldAgainstEachOtherLoadByLoad) {
+  std::vector<LoadedRun> runs;
+  for (const double ms : {4.0, 30.0}) {
+    for (const char* label : {"moe", "dense"}) {
+      runs.push_back(make_run({.label = label, .ms_per_token = label[0] == 'm' ? ms : 20.0}));
+      runs.back().run.load = LoadRecord{"concurrency", 0, ms < 10 ? 1 : 32, 0, "random"};
+    }
+  }
+  ClaimTest test{.metric = "usd_per_output_token",
+                 .relation = "ratio-at-most",
+                 .subject = "moe",
+                 .reference = "dense"};
+  test.limit = 1;
+  const ClaimFinding finding = test_claim(test, runs, built_in_catalog());
+  EXPECT_EQ(finding.verdict, ClaimVerdict::kInconclusive) << finding.evidence;
+  EXPECT_NE(finding.evidence.find("concurrency 1, random: "), std::string::npos);
+  EXPECT_NE(finding.evidence.find("concurrency 32, random: "), std::string::npos);
+  EXPECT_NE(finding.would_decide.find("load"), std::string::npos);
+}
+
 TEST(Claims, AccuracyOfTwoRunsIsPaired) {
   const std::vector<LoadedRun> runs = {make_run({.label = "a", .ability = 0.8}),
                                        make_run({.label = "b", .seed = 3, .ability = 0.4})};

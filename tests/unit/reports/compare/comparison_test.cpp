@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "../made_run.h"
 #include "engine/base/error.h"
 #include "reports/render/render.h"
@@ -117,6 +119,55 @@ TEST(Compare, TheReportHoldsEverySectionInEveryRendering) {
 TEST(Compare, EqualLabelsAreToldApart) {
   const std::vector<LoadedRun> runs = {make_run({.label = "x"}), make_run({.label = "x"})};
   EXPECT_EQ(distinct_labels(runs)[1], "x #2");
+}
+
+TEST(Compare, AccuracyAgainstTheThinkingBudgetWhenToldThatItDiffersOnPurpose) {
+  std::vector<LoadedRun> runs;
+  const std::vector<std::pair<std::int64_t, double>> budgets = {{0, 0.8}, {16, 0.3}, {64, 0.7}};
+  for (const auto& [budget, ability] : budgets) {
+    runs.push_back(make_run({.label = "model", .seed = 4, .ability = ability}));
+    for (TaskRecord& task : runs.back().run.tasks) {
+      task.sampling.max_thinking_tokens = budget;
+      task.sampling.max_output_tokens = 512;
+    }
+  }
+  EXPECT_THROW(build_comparison(runs, {}), Error) << "another budget is another protocol";
+  CompareOptions options;
+  options.thinking_budgets = true;
+  const Document document = build_comparison(runs, options);
+  const auto section = std::find_if(document.sections.begin(), document.sections.end(),
+                                    [](const Section& s) { return s.id == "thinking-budget"; });
+  ASSERT_NE(section, document.sections.end());
+  const auto& figure = std::get<Figure>(section->blocks.at(0));
+  ASSERT_EQ(figure.table.rows.size(), 6u) << "two tasks, three budgets";
+  // Sorted by budget within a task, the one without a limit last, at its limit of output.
+  EXPECT_EQ(figure.table.rows[0][2].value, 16);
+  EXPECT_EQ(figure.table.rows[1][2].value, 64);
+  EXPECT_EQ(figure.table.rows[2][2].text, "no limit");
+  const auto& plot = std::get<ScatterPlot>(figure.plot);
+  EXPECT_EQ(plot.points[2].x, 512);
+  EXPECT_LT(plot.points[0].y, plot.points[1].y);
+  EXPECT_LT(plot.points[1].y, plot.points[2].y);
+  EXPECT_NE(figure.table.rows[0][1].text.find("thinking 16"), std::string::npos)
+      << "three runs of one model are told apart: " << figure.table.rows[0][1].text;
+  options.thinking_budgets = false;
+  options.allow_mismatch = true;
+  EXPECT_NE(render_markdown(build_comparison(runs, options)).find("thinking tokens is"),
+            std::string::npos);
+}
+
+TEST(Compare, LoadTestsAreComparedInSpeedAndCostAlone) {
+  std::vector<LoadedRun> runs = {make_run({.label = "a"}), make_run({.label = "b", .seed = 2})};
+  for (LoadedRun& run : runs) {
+    run.run.load = LoadRecord{"concurrency", 0, 8, 0, "64 random tokens, 16 generated"};
+    for (SampleRecord& sample : run.samples) sample.verdict = verdicts::kUngraded;
+  }
+  const std::string text = render_markdown(build_comparison(runs, {}));
+  EXPECT_EQ(text.find("Accuracy against"), std::string::npos) << "nothing was graded";
+  EXPECT_NE(text.find("## Speed"), std::string::npos);
+  EXPECT_NE(text.find("Throughput against interactivity"), std::string::npos) << text;
+  runs[1].run.load.reset();
+  EXPECT_THROW(build_comparison(runs, {}), Error) << "a load test is no evaluation";
 }
 
 }  // namespace

@@ -44,6 +44,15 @@ TEST(Latency, TheWaitInOurOwnQueueIsNotHidden) {
   EXPECT_DOUBLE_EQ(metrics.scheduled_e2el_ms.mean, 130);
 }
 
+TEST(Goodput, ARequestThatWeKeptWaitingIsNotGood) {
+  const ServiceLevel limits = parse_service_level("ttft:100");
+  // 30 ms from the issue, 130 ms from the moment when it should have been sent.
+  const std::vector<SampleRecord> samples = {request(0, 100, 30, 80, 4), request(0, 60, 30, 80, 4)};
+  EXPECT_EQ(goodput(samples, limits, 1).good_requests, 1);
+  EXPECT_DOUBLE_EQ(latency_metrics(samples).scheduled_ttft_ms.max, 130);
+  EXPECT_EQ(service_level_words(limits), "TTFT at most 100 ms");
+}
+
 TEST(Latency, ARequestThatNeverFinishedIsInNoDistribution) {
   SampleRecord failed;
   failed.verdict = verdicts::kFailed;

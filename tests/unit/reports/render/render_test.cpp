@@ -35,20 +35,6 @@ TEST(FormatNumber, KeepsThreeDigitsAndSeparatesThousands) {
   EXPECT_EQ(format_bytes(1'500'000), "1.50 MB");
 }
 
-TEST(RenderConsole, AlignsNumbersAndDropsControlCharacters) {
-  const std::string text = render_console(small_document());
-  EXPECT_EQ(text.find('\x1b'), std::string::npos) << "a record must not drive the terminal";
-  EXPECT_NE(text.find("50.0 [25.0, 75.0]"), std::string::npos) << text;
-}
-
-TEST(RenderConsole, CutsTextButNeverNumbers) {
-  Document document = small_document();
-  std::get<Table>(document.sections[0].blocks[0]).rows[0][0] = text_cell(std::string(300, 'x'));
-  const std::string text = render_console(document, {.color = false, .width = 60});
-  EXPECT_NE(text.find("\xe2\x80\xa6"), std::string::npos);
-  EXPECT_NE(text.find("50.0 [25.0, 75.0]"), std::string::npos);
-}
-
 TEST(RenderMarkdown, EscapesWhatWouldBreakATable) {
   const std::string text = render_markdown(small_document());
   EXPECT_NE(text.find("a\\|b&lt;c>"), std::string::npos) << text;
@@ -67,6 +53,30 @@ TEST(RenderJson, HoldsTheNumbersUnrounded) {
   std::get<Table>(document.sections[0].blocks[0]).rows[0][1] = number_cell(1.0 / 3);
   const auto json = nlohmann::json::parse(render_json(document));
   EXPECT_EQ(json["tables"][0]["rows"][0]["score_percent"].get<double>(), 1.0 / 3);
+}
+
+TEST(TableRows, HoldEveryNumberUnroundedAndNothingForWhatIsAbsent) {
+  Table table;
+  table.columns = {text_column("name", "name"), number_column("usd", "usd")};
+  table.rows = {{text_cell("a,b"), number_cell(1.0 / 3)}, {text_cell("c"), unknown_cell()}};
+  EXPECT_EQ(table_csv(table), "name,usd\n\"a,b\",0.3333333333333333\nc,\n");
+  const auto rows = nlohmann::json::parse(table_json(table));
+  EXPECT_EQ(rows[0]["usd"].get<double>(), 1.0 / 3);
+  EXPECT_TRUE(rows[1]["usd"].is_null()) << "absent is not zero";
+  const std::string lines = table_json_lines(table);
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 2);
+  EXPECT_EQ(nlohmann::json::parse(lines.substr(0, lines.find('\n')))["name"], "a,b");
+}
+
+TEST(RenderHtml, SmallAmountsSortByTheirExactValue) {
+  Document document = small_document();
+  auto& table = std::get<Table>(document.sections[0].blocks[0]);
+  table.columns[1] = number_column("usd", "a question", "USD");
+  table.rows = {{text_cell("a"), number_cell(3.1e-8)}, {text_cell("b"), number_cell(3.2e-8)}};
+  const std::string html = render_html(document);
+  EXPECT_NE(html.find("data-value=\"3.1e-08\""), std::string::npos)
+      << "rounded to six decimals, both would sort as zero";
+  EXPECT_NE(html.find("micro-USD"), std::string::npos);
 }
 
 TEST(RenderHtml, EscapesEverythingAndLoadsNothing) {
