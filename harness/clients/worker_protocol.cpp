@@ -119,7 +119,8 @@ void visit(F& f, SamplingSettings& s) {
 
 template <class F>
 void visit(F& f, GenerationRequest& r) {
-  auto& [id, prompt, sampling, max_tokens, max_thinking_tokens, stop, ignore_eos, top_logprobs] = r;
+  auto& [id, prompt, sampling, max_tokens, max_thinking_tokens, stop, ignore_eos, top_logprobs,
+         prompt_logprobs, separate_thinking, now_unix_seconds] = r;
   f("id", id);
   f("prompt", prompt);
   f("sampling", sampling);
@@ -128,6 +129,9 @@ void visit(F& f, GenerationRequest& r) {
   f("stop", stop);
   f("ignore_eos", ignore_eos);
   f("top_logprobs", top_logprobs);
+  f("prompt_logprobs", prompt_logprobs);
+  f("separate_thinking", separate_thinking);
+  f("now_unix_seconds", now_unix_seconds);
 }
 
 template <class F>
@@ -158,12 +162,14 @@ void visit(F& f, Usage& u) {
 
 template <class F>
 void visit(F& f, GenerationEvent& e) {
-  auto& [request_id, time, tokens, logprobs, thinking_delta, text_delta, finish, usage, failure] =
-      e;
+  auto& [request_id, time, tokens, logprobs, prompt_tokens, prompt_logprobs, thinking_delta,
+         text_delta, finish, usage, failure] = e;
   f("request_id", request_id);
   f("time", time);
   f("tokens", tokens);
   f("logprobs", logprobs);
+  f("prompt_tokens", prompt_tokens);
+  f("prompt_logprobs", prompt_logprobs);
   f("thinking_delta", thinking_delta);
   f("text_delta", text_delta);
   f("finish", finish);
