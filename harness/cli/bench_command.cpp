@@ -19,6 +19,7 @@ namespace {
 
 struct BenchArguments {
   EngineOptions engine;
+  RemoteOptions remote;
   SpeedGrid grid;
   std::string format = "md";
 };
@@ -57,7 +58,8 @@ ExitCode bench(const BenchArguments& arguments) {
                 "--model canary, or the path of a checkpoint");
   }
   print_note("loading " + arguments.engine.model);
-  const std::unique_ptr<EngineClient> client = make_client(engine_options(arguments));
+  const std::unique_ptr<EngineClient> client =
+      make_client(engine_options(arguments), arguments.remote);
   const std::vector<SpeedRow> rows =
       measure_speed_grid(*client, arguments.grid, [](const SpeedRow& row) {
         char text[96];
@@ -108,6 +110,7 @@ void add_bench_command(CLI::App& app, Action& chosen) {
       ->group(what);
 
   add_engine_options(*sub, arguments->engine);
+  add_remote_options(*sub, arguments->remote);
 
   sub->callback([arguments, &chosen] { chosen = [arguments] { return bench(*arguments); }; });
 }

@@ -243,7 +243,7 @@ RunOutcome start_run(const Settings& requested, const path& directory, const Ann
                 "moebench run --resume " + directory.string() + ", or another -o");
   }
   announce("loading " + settings.model, false);
-  const std::unique_ptr<EngineClient> client = make_client(engine_options(settings));
+  const std::unique_ptr<EngineClient> client = make_client(engine_options(settings), settings.remote);
 
   const RunDirectoryLock lock(directory);
   RunRecord record = new_record(requested, settings, plan, client->info());
@@ -276,7 +276,7 @@ RunOutcome resume_run(const path& directory, const Settings& typed, const Announ
   announce("resuming " + directory.string() + ": " + std::to_string(recorded) + " of " +
                std::to_string(planned) + " answers are there; loading " + settings.model,
            false);
-  const std::unique_ptr<EngineClient> client = make_client(engine_options(settings));
+  const std::unique_ptr<EngineClient> client = make_client(engine_options(settings), settings.remote);
   for (const std::string& warning : refuse_other_engine(loaded.run, settings, client->info())) {
     announce(warning, true);
     add_warning(loaded.run, warning);

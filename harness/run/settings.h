@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "harness/clients/remote_options.h"
 #include "reports/record/run_record.h"
 
 namespace moebench {
@@ -32,6 +33,8 @@ struct RunSettings {
   std::int64_t batch_size = 32;
   std::int64_t context_tokens = 0;  ///< 0: what the model allows
   int threads = 0;                  ///< 0: one a physical core
+
+  RemoteOptions remote;  ///< of a model that a server answers for
 
   std::optional<double> usd_per_hour;
   bool step_log = false;  ///< also write steps.jsonl, one line a forward pass
