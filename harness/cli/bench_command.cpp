@@ -30,6 +30,7 @@ namespace {
 
 struct BenchArguments {
   EngineOptions engine;
+  RemoteOptions remote;
   SpeedGrid grid;
   std::string format = "md";
   // With --load:
@@ -90,7 +91,8 @@ ExitCode bench_grid(const BenchArguments& arguments) {
                 "--model canary, or the path of a checkpoint");
   }
   print_note("loading " + arguments.engine.model);
-  const std::unique_ptr<EngineClient> client = make_client(engine_options(arguments));
+  const std::unique_ptr<EngineClient> client =
+      make_client(engine_options(arguments), arguments.remote);
   const std::vector<SpeedRow> rows =
       measure_speed_grid(*client, arguments.grid, [](const SpeedRow& row) {
         char text[96];
@@ -292,6 +294,7 @@ void add_bench_command(CLI::App& app, Action& chosen) {
       ->group(loaded);
 
   add_engine_options(*sub, arguments->engine);
+  add_remote_options(*sub, arguments->remote);
 
   sub->callback([arguments, load, format, repetitions, &chosen] {
     chosen = [arguments, load, format, repetitions] {

@@ -1,12 +1,14 @@
 #include "harness/cli/engine_options.h"
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 
 namespace moebench {
 
 void add_engine_options(CLI::App& sub, EngineOptions& options) {
   const std::string group = "Engine";
-  sub.add_option("-m,--model", options.model, "canary, a Hugging Face folder, or a .gguf file")
+  sub.add_option("-m,--model", options.model,
+                 "canary, a Hugging Face folder, a .gguf file, or openai:NAME (a server)")
       ->required()
       ->option_text("MODEL")
       ->group(group);
@@ -33,6 +35,42 @@ void add_engine_options(CLI::App& sub, EngineOptions& options) {
       ->capture_default_str()
       ->option_text("N")
       ->check(CLI::PositiveNumber)
+      ->group(group);
+}
+
+void add_remote_options(CLI::App& sub, RemoteOptions& remote) {
+  const std::string group = "Servers (--model openai:NAME)";
+  sub.add_option("--base-url", remote.base_urls,
+                 "OpenAI-compatible servers, as http://127.0.0.1:8080/v1; several share the load")
+      ->delimiter(',')
+      ->option_text("URL,...")
+      ->group(group);
+  sub.add_option("--api-key-env", remote.api_key_variable, "Variable that holds the API key")
+      ->option_text("VAR")
+      ->group(group);
+  sub.add_option("--launch", remote.launch,
+                 "Start the server first: a recipe (llama.cpp, llama-cpp-python, vllm, sglang) or "
+                 "a command with {port}")
+      ->option_text("COMMAND")
+      ->group(group);
+  sub.add_option("--request-rate", remote.requests_per_second, "Requests a second at most")
+      ->option_text("R")
+      ->check(CLI::PositiveNumber)
+      ->group(group);
+  sub.add_option_function<double>(
+         "--request-seconds",
+         [&remote](double seconds) {
+           remote.request_limit =
+               std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
+         },
+         "Longest time for one attempt at a request (default: 600)")
+      ->option_text("S")
+      ->check(CLI::Range(0.01, 1e6))
+      ->group(group);
+  sub.add_option("--retries", remote.max_retries, "Further attempts after one that failed")
+      ->capture_default_str()
+      ->option_text("N")
+      ->check(CLI::Range(0, 1000))
       ->group(group);
 }
 

@@ -19,6 +19,7 @@ namespace {
 
 struct GenerateArguments {
   EngineOptions engine;
+  RemoteOptions remote;
   std::vector<std::string> prompts;
   bool raw = false;
   bool json_lines = false;
@@ -86,7 +87,7 @@ ExitCode generate(GenerateArguments arguments) {
     }
     arguments.prompts.push_back(std::move(text));
   }
-  const std::unique_ptr<EngineClient> client = make_client(arguments.engine);
+  const std::unique_ptr<EngineClient> client = make_client(arguments.engine, arguments.remote);
   if (!arguments.raw && !client->info().engine.has_chat_template) {
     throw Error(ErrorCode::kUsage, arguments.engine.model + " has no chat template",
                 "--raw sends the prompt as it is");
@@ -186,6 +187,7 @@ void add_generate_command(CLI::App& app, Action& chosen) {
       ->option_text("N")
       ->group(sampling);
   add_engine_options(*sub, arguments->engine);
+  add_remote_options(*sub, arguments->remote);
 
   sub->callback([arguments, &chosen] { chosen = [arguments] { return generate(*arguments); }; });
 }

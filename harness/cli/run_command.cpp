@@ -124,9 +124,11 @@ void add_run_command(CLI::App& app, Action& chosen) {
   };
 
   const std::string what = "What to run";
-  setting("-m,--model", "model",
-          "canary (built in), a Hugging Face folder, a .gguf file, or null (no model at all)",
-          "MODEL", what);
+  setting(
+      "-m,--model", "model",
+      "canary (built in), a Hugging Face folder, a .gguf file, openai:NAME (a server), or null (no "
+      "model at all)",
+      "MODEL", what);
   setting("-t,--tasks", "tasks", "Tasks by name, or a task's .json file; comma-separated",
           "A,B,...", what);
   setting("-d,--data", "data",
@@ -185,6 +187,22 @@ void add_run_command(CLI::App& app, Action& chosen) {
   setting("--stall-timeout", "stall-timeout",
           "A worker without a step for this long has hung (default: 300)", "SECONDS", engine);
   setting("--device", "device", "cpu, reference (slow, exact) (default: cpu)", "NAME", engine);
+
+  const std::string servers = "Servers (--model openai:NAME)";
+  setting("--base-url", "base-url",
+          "OpenAI-compatible servers, as http://127.0.0.1:8080/v1; several share the load",
+          "URL,...", servers);
+  setting("--api-key-env", "api-key-env", "Variable that holds the API key", "VAR", servers);
+  setting(
+      "--launch", "launch",
+      "Start the server first: a recipe (llama.cpp, llama-cpp-python, vllm, sglang) or a command "
+      "with {model} and {port}",
+      "COMMAND", servers);
+  setting("--request-rate", "request-rate", "Requests a second at most", "R", servers);
+  setting("--request-seconds", "request-seconds",
+          "Longest time for one attempt at a request (default: 600)", "S", servers);
+  setting("--retries", "retries", "Further attempts after one that failed (default: 6)", "N",
+          servers);
 
   sub->callback([arguments, &chosen] { chosen = [arguments] { return run(*arguments); }; });
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "harness/clients/remote_options.h"
 
 namespace moebench {
 
@@ -65,8 +66,13 @@ class EngineClient {
   virtual std::vector<std::string> take_warnings() { return {}; }
 };
 
-/// The client that `options.model` names: "null" or "null:MS" (see null_client.h), otherwise the
-/// built-in engine, loaded now. Throws what Engine::load throws.
-std::unique_ptr<EngineClient> make_client(const EngineOptions& options);
+/// The client that `options.model` names: "null" or "null:MS" (see null_client.h), "openai:NAME" (a
+/// server that speaks OpenAI's API, started first where `remote` says how), otherwise the built-in
+/// engine, loaded now. Throws what Engine::load throws.
+std::unique_ptr<EngineClient> make_client(const EngineOptions& options,
+                                          const RemoteOptions& remote = {});
+
+/// Whether the model is asked over a network.
+bool is_remote_model(const std::string& model);
 
 }  // namespace moebench

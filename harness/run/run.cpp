@@ -38,7 +38,7 @@ constexpr std::chrono::seconds kSyncEvery{1};
 
 std::unique_ptr<EngineClient> load_client(const RunSettings& settings) {
   const EngineOptions options = engine_options(settings);
-  if (settings.workers == 0) return make_client(options);
+  if (settings.workers == 0) return make_client(options, settings.remote);
   WorkerSettings workers = own_workers(options, settings.workers);
   workers.stall_limit =
       std::chrono::milliseconds(static_cast<std::int64_t>(settings.stall_timeout_seconds * 1000));

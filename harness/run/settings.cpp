@@ -94,6 +94,26 @@ ShardRecord parse_shard(const std::string& name, const std::string& text) {
 
 using S = RunSettings;
 
+template <class Number, class Member>
+Setter remote_number(Member RemoteOptions::*member, Number lowest, Number highest) {
+  return [=](RunSettings& settings, const std::string& name, const std::string& text) {
+    settings.remote.*member = parse_number<Number>(name, text, lowest, highest);
+  };
+}
+
+Setter remote_text(std::string RemoteOptions::*member) {
+  return [=](RunSettings& settings, const std::string& name, const std::string& text) {
+    if (text.empty()) throw Error(ErrorCode::kUsage, "--" + name + ": empty");
+    settings.remote.*member = text;
+  };
+}
+
+void set_request_limit(RunSettings& settings, const std::string& name, const std::string& text) {
+  const double seconds = parse_number<double>(name, text, 0.01, 1e6);
+  settings.remote.request_limit =
+      std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000 + 0.5));
+}
+
 const std::map<std::string, Setter>& setters() {
   static const std::map<std::string, Setter> table = {
       {"model", text_value(&S::model)},
@@ -120,6 +140,13 @@ const std::map<std::string, Setter>& setters() {
       {"stall-timeout", number<double, double>(&S::stall_timeout_seconds, 0.1, 86'400)},
       {"shard", [](S& s, const std::string& name,
                    const std::string& text) { s.shard = parse_shard(name, text); }},
+      {"base-url", [](S& s, const std::string& name,
+                      const std::string& text) { s.remote.base_urls = split_list(name, text); }},
+      {"api-key-env", remote_text(&RemoteOptions::api_key_variable)},
+      {"launch", remote_text(&RemoteOptions::launch)},
+      {"request-rate", remote_number<double>(&RemoteOptions::requests_per_second, 1e-6, 1e6)},
+      {"request-seconds", set_request_limit},
+      {"retries", remote_number<int>(&RemoteOptions::max_retries, 0, 1000)},
       {"usd-per-hour", number<std::optional<double>, double>(&S::usd_per_hour, 0, 1e6)},
       {"step-log", flag(&S::step_log)},
   };

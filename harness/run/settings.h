@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "harness/clients/remote_options.h"
 #include "reports/record/run_record.h"
 
 namespace moebench {
@@ -36,6 +37,8 @@ struct RunSettings {
   int threads = 0;                  ///< 0: one a physical core
   std::int64_t workers = 0;         ///< child processes that hold the engine; 0: this process does
   double stall_timeout_seconds = 300;  ///< of a worker that makes no step
+
+  RemoteOptions remote;  ///< of a model that a server answers for
 
   std::optional<double> usd_per_hour;
   bool step_log = false;  ///< also write steps.jsonl, one line a forward pass
