@@ -137,8 +137,8 @@ INSTANTIATE_TEST_SUITE_P(Faults, EveryTenth,
                                          std::tuple("exit-every", "the last words of a worker"),
                                          std::tuple("throw-every", "the device fell off the bus"),
                                          std::tuple("hang-every", "it hung")),
-                         [](const auto& info) {
-                           std::string name = std::get<0>(info.param);
+                         [](const auto& tested) {
+                           std::string name = std::get<0>(tested.param);
                            std::erase(name, '-');
                            return name;
                          });
