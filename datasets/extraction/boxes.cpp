@@ -81,6 +81,39 @@ std::vector<Box> find_boxes(std::string_view text) {
   return boxes;
 }
 
+/// "6, not \boxed{5}", "a common wrong answer is \boxed{5}": a box that is shown to be refused.
+bool is_refused(std::string_view text, const Box& box) {
+  std::string_view before = text.substr(0, box.begin);
+  if (before.size() > 60) before = before.substr(before.size() - 60);
+  for (const std::string_view end : {". ", "\n", "! ", "? ", "; ", ".\n"}) {
+    if (const std::size_t at = before.rfind(end); at != kNone)
+      before = before.substr(at + end.size());
+  }
+  const std::size_t last = before.find_last_not_of(" $\\({[:*");
+  before = before.substr(0, last == kNone ? 0 : last + 1);
+  for (const std::string_view ending : {"not", "instead of", "rather than"}) {
+    if (before.size() >= ending.size() &&
+        equals_ignoring_case(before.substr(before.size() - ending.size()), ending) &&
+        (before.size() == ending.size() || !is_letter(before[before.size() - ending.size() - 1])))
+      return true;
+  }
+  for (const std::string_view phrase : {"wrong answer", "incorrect answer", "wrong result",
+                                        "incorrect result", "common mistake", "common error"}) {
+    const std::size_t at = find_ignoring_case(before, phrase);
+    // "Correcting the wrong answer, we get" is no refusal.
+    if (at != kNone && before.size() - at < phrase.size() + 12) return true;
+  }
+  return false;
+}
+
+std::vector<Box> drop_refused(std::string_view text, std::vector<Box> boxes) {
+  std::vector<Box> kept;
+  for (const Box& box : boxes) {
+    if (!is_refused(text, box)) kept.push_back(box);
+  }
+  return kept.empty() ? boxes : kept;
+}
+
 BoxGroup last_group(std::string_view text, const std::vector<Box>& boxes) {
   BoxGroup group;
   std::size_t first = boxes.size() - 1;
@@ -89,7 +122,9 @@ BoxGroup last_group(std::string_view text, const std::vector<Box>& boxes) {
     if (between.size() > 60) return false;
     std::string words;
     std::string word;
-    bool joined = false;
+    bool joined = between.find("\\\\") != kNone;  // one a line
+    if (const std::string_view bullet = trim_space(between); bullet == "-" || bullet == "*")
+      return between.find('\n') != kNone;
     for (std::size_t i = 0; i <= between.size(); ++i) {
       const char c = i < between.size() ? between[i] : ' ';
       if (is_letter(c)) {

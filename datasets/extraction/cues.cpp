@@ -139,14 +139,16 @@ std::size_t condition_at(std::string_view text) {
 std::string answer_at(std::string_view text) {
   std::size_t i = 0;
   const auto skip_space = [&] {
-    while (i < text.size() && std::string_view(" \t\n:*=_`>").find(text[i]) != kNone) ++i;
+    while (i < text.size() && std::string_view(" \t\n:*=_`>,").find(text[i]) != kNone) ++i;
   };
   skip_space();
   if (i >= text.size()) return {};
   text.remove_prefix(i);
   for (const std::string_view filler :
-       {"therefore ", "thus ", "simply ", "just ", "clearly ", "then ", "hence ", "exactly ",
-        "option ", "choice ", "actually ", "equal to ", "given by ", "indeed ", "also ", "now "}) {
+       {"therefore ",  "thus ",      "simply ",   "just ",   "clearly ",  "then ",
+        "hence ",      "exactly ",   "option ",   "choice ", "actually ", "equal to ",
+        "given by ",   "indeed ",    "also ",     "now ",    "in fact, ", "in fact ",
+        "of course, ", "there are ", "there is ", "it is "}) {
     if (equals_ignoring_case(text, filler)) text.remove_prefix(filler.size());
   }
   text = trim_space(text);
@@ -248,10 +250,12 @@ std::string answer_at(std::string_view text) {
   }
   std::string_view answer_text = text.substr(0, end);
   for (const std::string_view prose :
-       {" because", ", because",    ", since",    " since ", ", which",     " which ",
-        ", as ",    ", so ",        " so that",   " (since", ", where",     " where ",
-        " when ",   " as required", ", and this", ", not ",  " instead of", ", but ",
-        " but ",    " (not ",       " per the ",  ", but",   " for the ",   ", I hope"}) {
+       {" because",         ", because",   ", since",   " since ",      ", which",
+        " which ",          ", as ",       ", so ",     " so that",     " (since",
+        ", where",          " where ",     " when ",    " as required", ", and this",
+        ", not ",           " instead of", ", but ",    " but ",        " (not ",
+        " per the ",        ", but",       " for the ", ", I hope",     ", or equivalently",
+        " or equivalently", ", i.e.",      " i.e.",     ", that is"}) {
     const std::size_t at_prose = find_ignoring_case(answer_text, prose);
     if (at_prose != kNone && at_prose > 0) answer_text = answer_text.substr(0, at_prose);
   }
@@ -263,6 +267,8 @@ std::string answer_at(std::string_view text) {
         answer_text.find(mark) == answer_text.size() - 1)
       answer_text.remove_suffix(1);
   }
+  // "It is 0.5!" is glad, not a factorial.
+  if (answer_text.ends_with('!') && answer_text.find('.') != kNone) answer_text.remove_suffix(1);
   return std::string(answer_text);
 }
 
@@ -310,7 +316,7 @@ std::string find_cue(std::string_view text, Cue cue) {
                                              "答案为",
                                              "答案："};
   static constexpr std::string_view kLabels[] = {
-      "answer:", "answer -", "a:", "result:", "ans:", "ans =", "<answer>", "solution:"};
+      "answer:", "answer -", "a:", "result:", "ans:", "ans.", "ans =", "<answer>", "solution:"};
   const auto last = [&](const auto& cues, bool line_start) -> std::string {
     std::size_t before = kNone;
     // At most a few candidates: a cue that no answer follows is passed over.
@@ -342,6 +348,8 @@ std::string find_cue(std::string_view text, Cue cue) {
       if (const std::size_t tag = after.find("</answer>"); tag != kNone)
         after = after.substr(0, tag);
       if (retraction(after) != Retraction::kNone) continue;
+      const bool no_colon = text.substr(best, length).ends_with('r');
+      if (no_colon && after.starts_with(" - ")) after = after.substr(3);  // Final answer - 6
       std::string answer = answer_at(after);
       if (can_be_answer(answer)) return answer;
     }
@@ -391,6 +399,12 @@ std::string_view last_line(std::string_view text) {
   text = trim_space(text);
   const std::size_t newline = text.rfind('\n');
   return newline == kNone ? text : text.substr(newline + 1);
+}
+
+std::string_view last_sentence(std::string_view text) {
+  std::string_view line = last_line(text);
+  if (const std::size_t end = line.rfind(". "); end != kNone) line = line.substr(end + 2);
+  return line;
 }
 
 bool concludes(std::string_view text) {
@@ -448,7 +462,13 @@ std::string last_math(std::string_view text) {
              !is_digit(dollar + 1 < line.size() ? line[dollar + 1] : ' ')) {
     const std::size_t open = line.rfind('$', dollar - 1);
     if (open == kNone) return {};
-    body = line.substr(open + 1, dollar - open - 1);
+    const bool display = line.ends_with("$$") && dollar == line.size() - 1;
+    const std::size_t start = display ? line.rfind("$$", dollar - 2) : open;
+    if (display && start == kNone) return {};
+    body = display ? line.substr(start + 2, dollar - start - 3)
+                   : line.substr(open + 1, dollar - open - 1);
+    // "the value of $x$ is 6": the number behind the formula is meant.
+    if (line.substr(dollar).find_first_of("0123456789") != kNone) return {};
   } else if (line.ends_with("\\]") || line.ends_with("\\].")) {
     const std::size_t open = rfind_fast(text, "\\[");
     if (open == kNone) return {};

@@ -24,6 +24,9 @@ struct Box {
 /// Every closed, non-empty \boxed{...} and \fbox{...} in order, nested ones left out.
 std::vector<Box> find_boxes(std::string_view text);
 
+/// Without the boxes that the sentence refuses: "6, not \boxed{5}". All of them if it refuses all.
+std::vector<Box> drop_refused(std::string_view text, std::vector<Box> boxes);
+
 struct BoxGroup {
   std::string answer;
   std::vector<std::string> parts;  ///< the different boxes, in order
@@ -66,6 +69,7 @@ bool looks_like_prose(std::string_view text);
 bool looks_truncated(std::string_view text);  ///< an open box or formula at the end
 bool concludes(std::string_view text);        ///< the last line says so, thus, hence, therefore, =
 std::string_view last_line(std::string_view text);
+std::string_view last_sentence(std::string_view text);
 std::string last_bold(std::string_view text);
 std::string whole_text(std::string_view text);
 std::string last_math(std::string_view text);

@@ -112,7 +112,7 @@ std::string_view to_string(ExtractionRule rule) {
 }
 
 std::string last_boxed(std::string_view text) {
-  const std::vector<Box> boxes = find_boxes(text);
+  const std::vector<Box> boxes = drop_refused(text, find_boxes(text));
   return boxes.empty() ? std::string() : std::string(boxes.back().content);
 }
 
@@ -229,7 +229,7 @@ Extraction extract_answer(const ExtractionRules& rules, std::string_view output,
       return found(answer, ExtractionRule::kLastMath);
   }
   if (numbers || concludes(rest)) {
-    if (std::string answer = last_number(numbers ? rest : last_line(rest)); !answer.empty()) {
+    if (std::string answer = last_number(numbers ? rest : last_sentence(rest)); !answer.empty()) {
       return found(answer, ExtractionRule::kLastNumber);
     }
   }

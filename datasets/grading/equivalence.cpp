@@ -137,7 +137,16 @@ Expected<Parsed, ParseFailure> read(std::string_view answer, bool commas_separat
   }
   std::string_view rest;
   const std::string letter = choice_letter(answer, rest);
-  if (letter.empty()) return parse_answer(answer, commas_separate);
+  if (letter.empty()) {
+    auto parsed = parse_answer(answer, commas_separate);
+    if (!parsed) return parsed;
+    // \text{The answer is 6}: a statement in text.
+    const Node& root = parsed->tree.at(parsed->tree.root);
+    if (root.kind != NodeKind::kText || root.text.find_first_of("0123456789") == root.text.npos)
+      return parsed;
+    auto statement = parse_answer(root.text, commas_separate);
+    return statement ? statement : parsed;
+  }
   Parsed parsed;
   std::int32_t value = -1;
   if (!rest.empty()) {

@@ -148,7 +148,8 @@ Id Parser::parse_quantity() {
   const bool minus_before =
       at_char('-') && peek(1).kind == TokenKind::kCommand && peek(1).text == "dollar";
   if (minus_before) advance();
-  if ((at_word("approximately") || at_word("about") || at_word("exactly") || at_word("both")) &&
+  if ((at_word("approximately") || at_word("about") || at_word("exactly") || at_word("both") ||
+       at_word("either")) &&
       position_ == 0)
     advance();
   skip_label_words();
@@ -232,7 +233,7 @@ Id Parser::parse_quantity() {
 void Parser::skip_label_words() {
   const auto ends_as_label = [](std::string_view words) {
     return words.ends_with(':') || words == "is" || words.ends_with(" is") ||
-           words.ends_with(" equals");
+           words.ends_with(" are") || words.ends_with(" equals");
   };
   if (current().kind == TokenKind::kText && ends_as_label(current().text) &&
       peek(1).kind != TokenKind::kEnd) {
@@ -322,6 +323,11 @@ bool Parser::bracketed_words_here() const {
 /// long or a known abbreviation. A bare letter never is one.
 bool Parser::unit_here() const {
   if (bracketed_words_here()) return true;
+  if (at_char('/')) {  // $18/hour
+    return peek(1).kind == TokenKind::kText ||
+           (peek(1).kind == TokenKind::kWord && peek(1).text.size() >= 3 &&
+            !is_math_word(peek(1).text));
+  }
   if (current().kind == TokenKind::kText) {
     return !at_text_starting("and") && !at_text_starting("to") && !at_text_starting("or") &&
            !at_text_starting("if") && !at_text_starting("for");
@@ -377,7 +383,10 @@ std::string Parser::parse_unit() {
     }
     if (unit.size() > 200) fail("prose behind the value");
   }
-  if (bracket) expect_char(')');
+  if (bracket) {
+    expect_char(')');
+    if (unit_here()) unit += " " + parse_unit();  // 5 (five) apples
+  }
   if (changes_the_value(unit)) fail("words that change the value");
   return unit;
 }

@@ -105,6 +105,30 @@ Id Parser::parse_absolute() {
   return add(std::move(node));
 }
 
+/// \begin{cases} x = 1 \\ y = 2 \end{cases}: a list, one element a line; & only aligns.
+Id Parser::parse_lines(const std::string& environment) {
+  Node list;
+  list.kind = NodeKind::kList;
+  list.joiner = ',';
+  const bool outer = std::exchange(in_lines_, true);
+  if (at_char('&')) advance();
+  while (!at_command("end")) {
+    list.children.push_back(parse_relation());
+    while (at_char(',') || at_char(';') || at_char('.')) advance();
+    if (!at_char('\\')) break;
+    advance();
+  }
+  in_lines_ = outer;
+  if (!at_command("end")) fail("the end of the lines");
+  advance();
+  expect_char('{');
+  if (current().text != environment) fail("the end of the lines");
+  advance();
+  expect_char('}');
+  if (list.children.empty()) fail("no lines");
+  return list.children.size() == 1 ? list.children[0] : add(std::move(list));
+}
+
 Id Parser::parse_matrix() {
   Deeper deeper(*this);
   advance();
@@ -112,6 +136,10 @@ Id Parser::parse_matrix() {
   const std::string environment(current().text);
   advance();
   expect_char('}');
+  static constexpr std::string_view kLines[] = {"aligned", "align", "cases", "gathered", "split"};
+  if (std::find(std::begin(kLines), std::end(kLines), environment) != std::end(kLines))
+    return parse_lines(environment);
+  const bool outer = std::exchange(in_lines_, false);
   static constexpr std::string_view kKnown[] = {"pmatrix",      "bmatrix",     "matrix",
                                                 "smallmatrix",  "array",       "Bmatrix",
                                                 "psmallmatrix", "bsmallmatrix"};
@@ -147,6 +175,7 @@ Id Parser::parse_matrix() {
   if (current().text != environment) fail("the end of a matrix");
   advance();
   expect_char('}');
+  in_lines_ = outer;
   return add(std::move(node));
 }
 

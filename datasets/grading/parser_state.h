@@ -86,6 +86,7 @@ class Parser {
   Id parse_set();
   Id parse_absolute();
   Id parse_matrix();
+  Id parse_lines(const std::string& environment);
   Id parse_braced_argument();
   Id parse_fraction_argument();
   Id parse_angle_tuple();
@@ -95,7 +96,9 @@ class Parser {
     return tokens_[std::min(position_ + ahead, tokens_.size() - 1)];
   }
   void advance() {
-    if (position_ + 1 < tokens_.size()) ++position_;
+    do {
+      if (position_ + 1 < tokens_.size()) ++position_;
+    } while (in_lines_ && at_char('&'));
     number_offset_ = 0;
   }
   bool at_end() const { return current().kind == TokenKind::kEnd; }
@@ -170,8 +173,8 @@ class Parser {
   std::size_t position_ = 0;
   std::size_t number_offset_ = 0;  ///< digits of the current number that \frac12 has used already
   int depth_ = 0;
-  int bars_open_ = 0;  ///< inside |...|, a bar closes
-  bool stop_at_mid_ = false;
+  int bars_open_ = 0;      ///< inside |...|, a bar closes
+  bool in_lines_ = false;  ///< of aligned, cases: & is a mark to align at
 };
 
 }  // namespace moebench::parsing

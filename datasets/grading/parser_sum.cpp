@@ -87,7 +87,7 @@ Id Parser::parse_product() {
       const Id right = parse_signed();
       left = multiply(left, right);
     } else if (at_char('/')) {
-      if (peek(1).kind == TokenKind::kText) return left;
+      if (unit_here()) return left;
       advance();
       Id right = parse_signed();
       // 1/2x is read left to right, as plain text and LaTeX both write 1/2 x; 1/(2x) needs
