@@ -112,7 +112,7 @@ std::string_view to_string(ExtractionRule rule) {
 }
 
 std::string last_boxed(std::string_view text) {
-  const std::vector<Box> boxes = drop_refused(text, find_boxes(text));
+  const std::vector<Box> boxes = find_boxes(text);
   return boxes.empty() ? std::string() : std::string(boxes.back().content);
 }
 
@@ -186,7 +186,7 @@ Extraction extract_answer(const ExtractionRules& rules, std::string_view output,
     return found(group.answer,
                  result.parts.empty() ? ExtractionRule::kBox : ExtractionRule::kBoxGroup);
   };
-  const std::vector<Box> boxes = find_boxes(text);
+  const std::vector<Box> boxes = drop_refused(text, find_boxes(text));
   if (rules.kind != ExtractionKind::kStatedAnswer || find_cue(text, Cue::kFinalAnswer).empty()) {
     if (!boxes.empty()) {
       const BoxGroup group = last_group(text, boxes);
