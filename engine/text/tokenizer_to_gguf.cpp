@@ -131,11 +131,16 @@ class GgufExporter {
     }
     data_.add_bos = !parts_.prefix.empty();
     data_.add_eos = !parts_.suffix.empty();
-    const auto only = [](const std::vector<std::int32_t>& ids, std::optional<std::int32_t> id) {
-      return ids.empty() || (ids.size() == 1 && ids.front() == id);
-    };
-    if (!only(parts_.prefix, data_.bos_id) || !only(parts_.suffix, data_.eos_id))
+    around_text(parts_.prefix, data_.bos_id);
+    around_text(parts_.suffix, data_.eos_id);
+  }
+
+  /// What stands before (after) every text is GGUF's BOS (EOS), whether a file calls it so or not.
+  void around_text(const std::vector<std::int32_t>& ids, std::optional<std::int32_t>& id) const {
+    if (ids.empty()) return;
+    if (ids.size() > 1 || (id && *id != ids.front()))
       refuse("it puts other tokens around a text than one BOS and one EOS");
+    id = ids.front();
   }
 
   void fill_merges() {
@@ -168,17 +173,23 @@ class GgufExporter {
     if (parts_.unknown_id) type_of(*parts_.unknown_id) = kUnknown;
   }
 
-  /// Every token's text once, each behind another kind of neighbour, in pieces of some size.
+  /// Every token's text behind several kinds of neighbour, in pieces of some size. Without added
+  /// tokens, which are split off before.
   std::vector<std::string> vocabulary_texts() const {
     constexpr std::size_t kTextBytes = 1 << 16;
-    constexpr std::array<std::string_view, 4> kBetween = {" ", "\n", "x", "1"};
+    constexpr std::array<std::string_view, 4> kBefore = {" ", "\n", "x", "1"};
+    std::vector<bool> added(static_cast<std::size_t>(parts_.tokens.size()), false);
+    for (const text::AddedToken& token : parts_.added)
+      added[static_cast<std::size_t>(token.id)] = true;
     std::vector<std::string> texts(1, "x");
-    for (std::int32_t id = 0; id < parts_.tokens.size(); ++id) {
-      if (!original_.is_token(id) || original_.is_special(id)) continue;
-      const std::string_view bytes = original_.token_bytes(id);
-      if (!text::is_valid_utf8(bytes)) continue;
-      if (texts.back().size() > kTextBytes) texts.push_back("x");
-      texts.back().append(kBetween[static_cast<std::size_t>(id) % kBetween.size()]).append(bytes);
+    for (const std::string_view before : kBefore) {
+      for (std::int32_t id = 0; id < parts_.tokens.size(); ++id) {
+        if (!original_.is_token(id) || added[static_cast<std::size_t>(id)]) continue;
+        const std::string_view bytes = original_.token_bytes(id);
+        if (!text::is_valid_utf8(bytes)) continue;
+        if (texts.back().size() > kTextBytes) texts.push_back("x");
+        texts.back().append(before).append(bytes);
+      }
     }
     return texts;
   }

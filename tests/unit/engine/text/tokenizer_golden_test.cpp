@@ -163,7 +163,6 @@ TEST_P(ExportedGolden, DISABLED_GivesTheSameIdsFromGguf) {
   EXPECT_EQ(exported.data.tokens.size(), static_cast<std::size_t>(padded));
   const Tokenizer again = Tokenizer::from_gguf(exported.data);
   EXPECT_EQ(again.vocab_size(), original.vocab_size()) << "padding is no tokens";
-  EXPECT_EQ(again.bos_id(), original.bos_id());
   EXPECT_EQ(again.chat_template(), original.chat_template());
   const auto holds_flagged = [&](const std::string& text) {
     // GGUF has no word for an added token's lstrip, single_word and normalized.
@@ -186,7 +185,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(std::pair("gpt2", "gpt-2"), std::pair("llama3", "llama-bpe"),
                     std::pair("qwen2", "qwen2"), std::pair("deepseek_v3", "deepseek-v3"),
                     std::pair("deepseek_coder", "deepseek-coder"), std::pair("smollm", "smollm"),
-                    std::pair("sentencepiece", "default"), std::pair("canary", "deepseek-v3")),
+                    std::pair("sentencepiece", "default"), std::pair("canary", "llama-bpe")),
     [](const auto& param_info) { return std::string(param_info.param.first); });
 
 TEST(ExportedTokenizer, RefusesWhatNoPreTokenizerNameDescribes) {
