@@ -185,7 +185,7 @@ void GgufExport::plan(TensorRole role, std::int64_t layer) {
   const DType stored = locate_sources(role, layer);
   const Shape shape = gguf_shape(role, *expected);
   const DType type = type_of(role, shape, stored);
-  if (type != stored) ++converted_;
+  if (type != stored && type == type_) ++converted_;
   plans_.push_back(
       {tensor_names(role, TensorNaming::kGguf, layer).front(), type, shape, role, layer});
 }
