@@ -129,6 +129,13 @@ void GgufExport::note_differences() {
   if (normalizes && (config_.family == "olmoe" || config_.family == "qwen2_moe")) {
     notes_.push_back("llama.cpp does not normalise the expert weights of this family");
   }
+  const AttentionConfig& attention = config_.layers.front().attention;
+  if (attention.kind == AttentionKind::kLatent && attention.qkv_bias) {
+    notes_.push_back("llama.cpp cannot load biases in DeepSeek's attention");
+  }
+  if (attention.qk_norm == QkNorm::kFullWidth && attention.n_kv_heads != attention.n_heads) {
+    notes_.push_back("llama.cpp cannot load OLMoE with fewer key-value heads than heads");
+  }
   // It takes an architecture's layers as all dense or all sparse, DeepSeek's first ones apart.
   bool sparse_before = false, dense_after = false;
   for (const LayerConfig& layer : config_.layers) {
@@ -136,8 +143,7 @@ void GgufExport::note_differences() {
     sparse_before = sparse_before || layer.moe;
   }
   const bool leading_dense = sparse_before && !config_.layers.front().moe;
-  const bool latent = config_.layers.front().attention.kind == AttentionKind::kLatent;
-  if (dense_after || (leading_dense && !latent)) {
+  if (dense_after || (leading_dense && attention.kind != AttentionKind::kLatent)) {
     notes_.push_back("llama.cpp cannot load this order of dense and sparse layers");
   }
 }

@@ -29,9 +29,8 @@ class GgufExport {
   void write_tensors(GgufWriter& writer);
 
   std::int64_t tensors() const noexcept { return static_cast<std::int64_t>(plans_.size()); }
-  std::int64_t converted() const noexcept {
-    return converted_;
-  }  ///< that become `type` and were none
+  /// Those that become `type` and were of another.
+  std::int64_t converted() const noexcept { return converted_; }
   std::int64_t bytes_before() const noexcept { return bytes_before_; }
   std::int64_t bytes_after() const noexcept;
   /// What was left out or could not become `type`, and where llama.cpp computes another thing.

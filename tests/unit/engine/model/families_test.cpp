@@ -1,8 +1,11 @@
 #include "engine/model/families.h"
 
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "engine/base/error.h"
+#include "engine/model/gguf_export.h"
 #include "engine/model/model_source.h"
 #include "tests/unit/engine/formats/bad_model.h"
 
@@ -176,6 +179,91 @@ TEST(Families, GgufUnknownsAreNamed) {
               HasSubstr("'qwen3.block_count' is not an integer"));
   EXPECT_THAT(gguf_message("llama", "llama.rope.dimension_count", std::uint64_t{4}),
               HasSubstr("'llama.rope.dimension_count' is not the head's width"));
+}
+
+TEST(Families, DeepSeekV2SaysThatItIgnoresNormTopkProb) {
+  Json config = config_of("deepseek_v2");
+  EXPECT_TRUE(read(config).notes.empty());
+  config["norm_topk_prob"] = true;
+  const ModelConfig model = read(config);
+  EXPECT_FALSE(model.layers.back().moe->router.normalize_weights);
+  ASSERT_EQ(model.notes.size(), 1u);
+  EXPECT_THAT(model.notes[0], HasSubstr("norm_topk_prob"));
+}
+
+/// `name`'s weights under another config.json, in a folder of its own.
+class ExportedConfig : public testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  ModelSource with_config(const std::string& name, const Json& config) {
+    std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
+    for (const auto& entry : std::filesystem::directory_iterator(parity_case(name))) {
+      const std::string file = entry.path().filename().string();
+      if (file.find("safetensors") != std::string::npos)
+        std::filesystem::copy_file(entry.path(), folder_ / file);
+    }
+    std::ofstream(folder_ / "config.json") << config.dump();
+    return open_model(ModelFiles::open(folder_));
+  }
+  ModelConfig through_gguf(const ModelSource& source) {
+    GgufExport model(source, DType::kF32);
+    {
+      GgufWriter writer(folder_ / "out.gguf");
+      model.add_keys(writer);
+      model.add_tensors(writer);
+      model.write_tensors(writer);
+      writer.finish();
+    }
+    return open_model(ModelFiles::open(folder_ / "out.gguf")).config;
+  }
+  std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "exported_config";
+};
+
+TEST_F(ExportedConfig, KeepsEveryWayToStretchRotations) {
+  const Json yarn = {{"rope_type", "yarn"},
+                     {"rope_theta", 10000.0},
+                     {"factor", 4.0},
+                     {"original_max_position_embeddings", 64}};
+  const auto with = [](Json base, const Json& more) {
+    base.update(more);
+    return base;
+  };
+  const std::vector<std::pair<std::string, Json>> cases = {
+      {"qwen3", yarn},
+      {"qwen3", with(yarn, {{"attention_factor", 1.5}, {"beta_fast", 16.0}, {"beta_slow", 2.0}})},
+      {"qwen3", {{"rope_type", "linear"}, {"rope_theta", 5000.0}, {"factor", 3.0}}},
+      {"deepseek_v3", with(yarn, {{"mscale", 1.0}, {"mscale_all_dim", 1.0}})},
+      {"deepseek_v3", with(yarn, {{"mscale", 0.5}, {"mscale_all_dim", 0.25}})},
+      {"deepseek_v3", yarn}};
+  for (const auto& [name, rope] : cases) {
+    SCOPED_TRACE(name + " " + rope.dump());
+    Json config = config_of(name);
+    config.erase("rope_scaling");
+    config.erase("rope_theta");
+    config["rope_parameters"] = rope;
+    const ModelSource source = with_config(name, config);
+    const ModelConfig a = source.config, b = through_gguf(source);
+    EXPECT_NEAR(a.rope.magnitude, b.rope.magnitude, 1e-6f);
+    EXPECT_NEAR(a.layers[0].attention.scale, b.layers[0].attention.scale, 1e-6f);
+    for (std::size_t i = 0; i < a.rope.inverse_frequency.size(); ++i) {
+      EXPECT_NEAR(a.rope.inverse_frequency[i], b.rope.inverse_frequency[i],
+                  1e-6f * a.rope.inverse_frequency[i]);
+    }
+  }
+}
+
+TEST_F(ExportedConfig, RefusesWhatGgufHasNoWordFor) {
+  Json config = config_of("qwen3");
+  config.erase("rope_scaling");
+  config.erase("rope_theta");
+  config["rope_parameters"] = {{"rope_type", "yarn"},
+                               {"rope_theta", 10000.0},
+                               {"factor", 4.0},
+                               {"original_max_position_embeddings", 64},
+                               {"truncate", false}};
+  const ModelSource source = with_config("qwen3", config);
+  EXPECT_THROW(GgufExport(source, DType::kF32), Error);
 }
 
 }  // namespace
