@@ -118,6 +118,11 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
     if (!rest.ends_with("}")) return {};
     rest.remove_suffix(1);
   }
+  // (A), (B) and "(A) or (B)" are two choices.
+  for (const std::string_view joiner : {",", ";", "&", "\\&", "and ", "or ", "\\text{and",
+                                        "\\text{ and", "\\text{or", "\\text{ or", "/"}) {
+    if (rest.starts_with(joiner)) return {};
+  }
   if (rest.find_first_not_of(" .$") == std::string_view::npos) {
     rest = {};
     return letter;
@@ -180,8 +185,12 @@ bool same_text(std::string_view gold, std::string_view answer) {
   }
   if (g == a) return true;
   const std::vector<std::string> gold_parts = text_parts(gold);
-  return gold_parts.size() > 1 && g.find_first_of("0123456789()") == std::string::npos &&
-         gold_parts == text_parts(answer);
+  // (A), (B) lose their brackets; what keeps some is a point or the like, whose order counts.
+  const bool only_words =
+      std::all_of(gold_parts.begin(), gold_parts.end(), [](const std::string& part) {
+        return part.find_first_of("0123456789()") == std::string::npos;
+      });
+  return gold_parts.size() > 1 && only_words && gold_parts == text_parts(answer);
 }
 
 /// Whether words are (part of) what was read, so that they may be compared as words.

@@ -48,7 +48,7 @@ def has_number(gold):
 
 def split_sum(gold):
     """Two parts of a sum outside all brackets; None if there is none."""
-    if not is_plain(gold) or "\\pm" in gold or "frac" in gold and "+" not in gold:
+    if gold.endswith(".") or not is_plain(gold) or "\\pm" in gold or "frac" in gold and "+" not in gold:
         return None
     depth = 0
     for i, c in enumerate(gold):
