@@ -293,6 +293,10 @@ void add_steps(std::vector<StepKindSummary>& total, const std::vector<StepKindSu
     }
     sum->steps += part.steps;
     sum->seconds += part.seconds;
+    if (sum->prefill_seconds && part.prefill_seconds)
+      *sum->prefill_seconds += *part.prefill_seconds;
+    else
+      sum->prefill_seconds.reset();
     sum->prefill_tokens += part.prefill_tokens;
     sum->decode_tokens += part.decode_tokens;
     sum->sequences += part.sequences;

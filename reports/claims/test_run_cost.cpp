@@ -139,6 +139,7 @@ ClaimFinding test_run_cost(const ClaimTest& test, std::span<const LoadedRun> run
   }
   ClaimFinding together;
   std::size_t loads = 0, agreeing = 0;
+  bool supported = false, refuted = false;
   for (const auto& [load, subject] : priced[0]) {
     const auto reference = priced[1].find(load);
     if (reference == priced[1].end()) continue;
@@ -153,6 +154,8 @@ ClaimFinding test_run_cost(const ClaimTest& test, std::span<const LoadedRun> run
     else
       together.evidence += "; " + finding.evidence;
     agreeing += finding.verdict == together.verdict;
+    supported = supported || finding.verdict == ClaimVerdict::kSupported;
+    refuted = refuted || finding.verdict == ClaimVerdict::kRefuted;
     ++loads;
   }
   if (loads == 0)
@@ -160,7 +163,9 @@ ClaimFinding test_run_cost(const ClaimTest& test, std::span<const LoadedRun> run
                         "two runs on the same questions");
   if (agreeing < loads) {
     together.verdict = ClaimVerdict::kInconclusive;
-    together.would_decide = "a claim that says at which load: the loads disagree";
+    together.would_decide = supported && refuted
+                                ? "a claim that says at which load: the loads disagree"
+                                : "more runs at the load whose interval holds the limit";
   }
   return together;
 }

@@ -108,7 +108,7 @@ Section cost_comparison_section(const ComparedRuns& compared) {
   const auto terms_of = [&](std::size_t r) {
     return question_terms(compared.runs[r].samples, [&](const SampleRecord& sample) {
       return std::optional(RatioTerm{sample_usd(sample, compared.costs[r]->price),
-                                     static_cast<double>(sample.correct())});
+                                     sample.graded() ? double(sample.correct()) : 1.0});
     });
   };
   for (std::size_t r = 0; r < compared.runs.size(); ++r) {
@@ -133,7 +133,8 @@ Section cost_comparison_section(const ComparedRuns& compared) {
          number_cell(cost->price.output_usd_per_million), number_cell(answer.usd_per_question),
          answer.usd_per_correct
              ? interval_cell(*answer.usd_per_correct, answer.usd_per_correct_interval)
-             : text_cell("none correct", Tone::kUncertain),
+         : compared.runs[r].run.load ? unknown_cell()
+                                     : text_cell("none correct", Tone::kUncertain),
          std::move(ratio)});
   }
   std::string rules;

@@ -55,7 +55,7 @@ Section thinking_budget_section(const ComparedRuns& compared) {
       .title = "thinking tokens, at most", .unit = "", .logarithmic = true, .min = {}, .max = {}};
   plot.y = {.title = "accuracy", .unit = "%", .logarithmic = false, .min = {}, .max = {}};
   Table& table = figure.table;
-  table.id = "thinking-budget";
+  table.id = "thinking-budget-table";
   table.caption = "By task and budget";
   table.columns = {text_column("task", "task"),
                    text_column("run", "run"),

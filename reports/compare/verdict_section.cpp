@@ -49,11 +49,11 @@ Section verdict_section(const ComparedRuns& compared,
                    number_column("baseline_percent", "baseline", "%"),
                    number_column("accuracy_percent", "run", "%"),
                    number_column("difference_points", "difference", "points"),
-                   number_column("p", "p"),
-                   number_column("adjusted_p", "p, Holm"),
-                   number_column("equivalence_p", "p, equivalence"),
+                   secondary(number_column("p", "p")),
+                   secondary(number_column("adjusted_p", "p, Holm")),
+                   secondary(number_column("equivalence_p", "p, equivalence")),
                    text_column("verdict", "verdict"),
-                   text_column("test", "test")};
+                   secondary(text_column("test", "test"))};
   for (const TaskComparison& c : comparisons) {
     Cell difference = number_cell(c.difference.value * 100);
     difference.interval = percent(c.difference.interval);

@@ -38,8 +38,10 @@ std::optional<PhaseTime> phase_time(const LoadedRun& run) {
     const double prefill = static_cast<double>(kind.prefill_tokens);
     const double rows = prefill + static_cast<double>(kind.decode_tokens);
     if (rows <= 0) continue;
-    time.prefill_seconds += kind.seconds * prefill / rows;
-    time.decode_seconds += kind.seconds * (1 - prefill / rows);
+    // A record without the passes' own division gets that of all passes of the kind together.
+    const double of_prefill = kind.prefill_seconds.value_or(kind.seconds * prefill / rows);
+    time.prefill_seconds += of_prefill;
+    time.decode_seconds += kind.seconds - of_prefill;
   }
   if (time.prefill_seconds + time.decode_seconds > 0) {
     time.from_steps = true;

@@ -120,6 +120,7 @@ void visit(F& f, StepKindSummary& r) {
   f.field("kind", r.kind);
   f.field("steps", r.steps);
   f.field("seconds", r.seconds);
+  f.optional("prefill_seconds", r.prefill_seconds);
   f.field("prefill_tokens", r.prefill_tokens);
   f.field("decode_tokens", r.decode_tokens);
   f.optional("sequences", r.sequences);

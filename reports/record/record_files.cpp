@@ -230,7 +230,13 @@ std::vector<StepKindSummary> summarize_steps(std::span<const StepSample> steps) 
     const std::size_t index = step.decode_tokens == 0 ? 0 : step.prefill_tokens == 0 ? 1 : 2;
     StepKindSummary& kind = kinds[index];
     ++kind.steps;
-    kind.seconds += (step.end_ms - step.begin_ms) / 1000;
+    const double seconds = (step.end_ms - step.begin_ms) / 1000;
+    const std::int64_t rows = step.prefill_tokens + step.decode_tokens;
+    kind.seconds += seconds;
+    if (rows > 0)
+      kind.prefill_seconds =
+          kind.prefill_seconds.value_or(0) +
+          seconds * static_cast<double>(step.prefill_tokens) / static_cast<double>(rows);
     kind.prefill_tokens += step.prefill_tokens;
     kind.decode_tokens += step.decode_tokens;
     kind.sequences += step.sequences;

@@ -102,6 +102,9 @@ struct StepKindSummary {
   std::string kind;
   std::int64_t steps = 0;
   double seconds = 0;
+  /// Of `seconds`, what belongs to prefill: each pass divided by its own rows. Absent in records of
+  /// older builds.
+  std::optional<double> prefill_seconds = {};
   std::int64_t prefill_tokens = 0, decode_tokens = 0;
   std::int64_t sequences = 0;          ///< summed over steps
   std::int64_t kv_tokens_read = 0;     ///< summed over rows' contexts; per layer the same

@@ -129,12 +129,24 @@ Cell interval_cell(double value, const Interval& interval, int significant) {
 Cell unknown_cell() { return text_cell(kUnknownText); }
 
 Column text_column(std::string key, std::string title) {
-  return {.key = std::move(key), .title = std::move(title), .unit = {}, .numeric = false};
+  return {.key = std::move(key),
+          .title = std::move(title),
+          .unit = {},
+          .numeric = false,
+          .secondary = false};
 }
 
 Column number_column(std::string key, std::string title, std::string unit) {
-  return {
-      .key = std::move(key), .title = std::move(title), .unit = std::move(unit), .numeric = true};
+  return {.key = std::move(key),
+          .title = std::move(title),
+          .unit = std::move(unit),
+          .numeric = true,
+          .secondary = false};
+}
+
+Column secondary(Column column) {
+  column.secondary = true;
+  return column;
 }
 
 }  // namespace moebench

@@ -41,5 +41,7 @@ Cell unknown_cell();
 
 Column text_column(std::string key, std::string title);
 Column number_column(std::string key, std::string title, std::string unit = {});
+/// The column as one that a narrow console may leave out.
+Column secondary(Column column);
 
 }  // namespace moebench

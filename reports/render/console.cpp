@@ -199,25 +199,60 @@ class ConsoleRenderer {
               "\n";
   }
 
-  void add(const Figure& figure) { add(figure.table); }
+  // The plot is left out; its table takes its caption where it has none.
+  void add(const Figure& figure) {
+    Table table = figure.table;
+    if (table.caption.empty()) table.caption = figure.caption;
+    add(table);
+  }
 
   void add(const SampleList& list) {
     out_ += "  " + format_count(static_cast<std::int64_t>(list.entries.size())) +
             " questions; the HTML report shows every answer\n";
   }
 
-  void add(const Table& whole) {
-    const Table table = with_readable_units(whole);
-    if (!table.caption.empty()) paragraph(table.caption, "  ", Tone::kNeutral);
+  static std::vector<std::string> titles_of(const Table& table) {
     std::vector<std::string> titles;
     for (const Column& column : table.columns)
       titles.push_back(
           printable(column.unit.empty() ? column.title : column.title + " " + column.unit));
-    const Layout layout = lay_out(table, titles, width_);
+    return titles;
+  }
+
+  // The table without its secondary columns.
+  static Table brief(const Table& table) {
+    Table kept = table;
+    std::erase_if(kept.columns, [](const Column& column) { return column.secondary; });
+    for (auto& row : kept.rows) {
+      std::vector<Cell> cells;
+      for (std::size_t c = 0; c < row.size() && c < table.columns.size(); ++c)
+        if (!table.columns[c].secondary) cells.push_back(std::move(row[c]));
+      row = std::move(cells);
+    }
+    return kept;
+  }
+
+  void add(const Table& whole) {
+    Table table = with_readable_units(whole);
+    if (!table.caption.empty()) paragraph(table.caption, "  ", Tone::kNeutral);
+    Layout layout = lay_out(table, titles_of(table), width_);
+    std::string left_out;
+    if (layout.widths.empty()) {
+      Table shorter = brief(table);
+      layout = lay_out(shorter, titles_of(shorter), width_);
+      if (!layout.widths.empty() && shorter.columns.size() < table.columns.size()) {
+        for (const Column& column : table.columns)
+          if (column.secondary) left_out += (left_out.empty() ? "" : "; ") + column.title;
+        table = std::move(shorter);
+      }
+    }
     if (layout.widths.empty())
-      add_stacked(table, titles);
+      add_stacked(table, titles_of(table));
     else
-      add_grid(table, titles, layout.widths);
+      add_grid(table, titles_of(table), layout.widths);
+    if (!left_out.empty())
+      paragraph("(not shown for want of width: " + left_out + "; --format md shows all)", "  ",
+                Tone::kNeutral);
     if (table.provenance != Provenance::kMeasured)
       out_ += std::string("  (") + to_string(table.provenance) + ")\n";
     if (!table.note.empty()) paragraph(table.note, "  ", Tone::kNeutral);

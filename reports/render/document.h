@@ -39,6 +39,7 @@ struct Column {
   std::string title;  ///< for people
   std::string unit;   ///< "ms", "USD/M", "%"; empty for none
   bool numeric = false;
+  bool secondary = false;  ///< a console too narrow for the table leaves it out, and says so
 };
 
 struct Table {

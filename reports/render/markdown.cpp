@@ -64,7 +64,12 @@ class MarkdownRenderer {
       out_ += "| " + markdown_text(key) + " | " + markdown_text(value) + " |\n";
     out_ += "\n";
   }
-  void add(const Figure& figure) { add(figure.table); }
+  // The plot is left out; its table takes its caption where it has none.
+  void add(const Figure& figure) {
+    Table table = figure.table;
+    if (table.caption.empty()) table.caption = figure.caption;
+    add(table);
+  }
   void add(const SampleList& list) {
     constexpr std::size_t kShown = 5;
     const std::size_t count = list.entries.size();

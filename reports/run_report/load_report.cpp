@@ -84,10 +84,10 @@ Table throughput_by_load(std::span<const LoadedRun> runs, const RunReportOptions
   table.columns = {text_column("load", "load"),
                    number_column("requests", "requests"),
                    number_column("failed", "failed"),
-                   number_column("wall_seconds", "wall", "s"),
+                   secondary(number_column("wall_seconds", "wall", "s")),
                    number_column("requests_per_second", "requests", "1/s"),
                    number_column("output_tokens_per_second", "output", "tokens/s"),
-                   number_column("total_tokens_per_second", "total", "tokens/s"),
+                   secondary(number_column("total_tokens_per_second", "total", "tokens/s")),
                    number_column("interactivity_p50", "one user, p50", "tokens/s")};
   if (options.goodput) table.columns.push_back(number_column("goodput", "goodput", "1/s"));
   bool priced = false;

@@ -83,6 +83,21 @@ TEST(RenderConsole, ATableOfTooManyColumnsBecomesABlockARow) {
   EXPECT_NE(text.find("1,253,567"), std::string::npos) << text;
 }
 
+TEST(RenderConsole, ANarrowOneLeavesSecondaryColumnsOutAndSaysSo) {
+  Table table = small_table();
+  for (int i = 0; i < 4; ++i) {
+    table.columns.push_back(secondary(number_column("k", "extra" + std::to_string(i))));
+    for (auto& row : table.rows) row.push_back(number_cell(123456.0 * (i + 1)));
+  }
+  const std::string wide = render_console(document_of(table), {.color = false, .width = 100});
+  EXPECT_NE(wide.find("493,824"), std::string::npos) << wide;
+  EXPECT_EQ(wide.find("want of width"), std::string::npos) << wide;
+  const std::string narrow = render_console(document_of(table), {.color = false, .width = 60});
+  EXPECT_EQ(narrow.find("493,824"), std::string::npos) << narrow;
+  EXPECT_NE(narrow.find("want of width: extra0; extra1"), std::string::npos) << narrow;
+  EXPECT_NE(narrow.find("50.0 [25.0, 75.0]"), std::string::npos) << narrow;
+}
+
 TEST(RenderConsole, WrapsParagraphsNotesSettingsAndWordsLongerThanALine) {
   Document document = document_of(small_table());
   const std::string hash(200, 'f');
