@@ -11,8 +11,11 @@ namespace moebench {
 namespace {
 
 constexpr const char* kFooter =
-    R"(This is what `moebench run --workers N` starts N times. It takes no options: what to load and
-what to answer comes over the standard input, as harness/clients/worker_protocol.h describes.)";
+    R"(Example:
+  moebench run --workers 2 --threads 8 --model ./model.gguf --tasks gsm8k-mini
+
+starts two of these. A worker takes no options: what to load and what to answer comes over its
+standard input, as harness/clients/worker_protocol.h describes.)";
 
 ExitCode serve() {
   if (isatty(STDIN_FILENO) != 0) {

@@ -166,6 +166,11 @@ struct WorkerProcess::State {
 
 WorkerProcess::WorkerProcess(const std::vector<std::string>& command)
     : state_(std::make_unique<State>()) {
+  // Boost would leave the fork that could not become the program unreaped.
+  if (::access(command.front().c_str(), X_OK) != 0) {
+    throw Error(ErrorCode::kIo,
+                command.front() + ": can't be started as a worker: " + std::strerror(errno));
+  }
   Pipe input = make_pipe(), output = make_pipe(), errors = make_pipe();
   const std::vector<std::string> arguments(command.begin() + 1, command.end());
   // If this process died before the child asked to die with it, the pipe tells the child.

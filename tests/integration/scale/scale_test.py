@@ -50,7 +50,7 @@ class ShardTest(ScaleTest):
             self.assertEqual(len(record["segments"]), count)
             for sample in self.samples(merged):
                 self.assertLess(sample["segment"], count)
-            self.assertFalse(any("merge" in warning for warning in record["warnings"]))
+            self.assertFalse(any("merge" in warning for warning in record.get("warnings", [])))
             self.assertTrue(os.path.getsize(self.path(merged, "report.html")) > 0)
 
     def test_a_shard_says_that_it_is_a_part(self):
@@ -151,8 +151,6 @@ class ResumeTest(ScaleTest):
                 for stale in ("samples.jsonl.new", "run.json.new"):
                     with open(self.path(folder, stale), "wb") as file:
                         file.write(b"half written")
-                record = self.record(folder)
-                record["run_id"] = folder
                 self.assert_exit(self.run_program("run", "--resume", folder), 0)
                 self.assert_same_results("whole", folder)
                 self.assertTrue(any("was killed" in w for w in self.record(folder)["warnings"]), what)
@@ -225,7 +223,7 @@ class WorkerTest(ScaleTest):
         os.killpg(process.pid, signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, stderr)
-        self.assertEqual([w for w in self.record("a")["warnings"] if "worker" in w], [])
+        self.assertEqual([w for w in self.record("a").get("warnings", []) if "worker" in w], [])
         self.assert_exit(self.run_program("run", "--resume", "a"), 0)
         self.assertEqual(len(self.samples("a")), 60)
 

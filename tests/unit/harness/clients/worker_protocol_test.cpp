@@ -61,9 +61,9 @@ TEST(WorkerProtocol, CarriesEveryKindOfPrompt) {
             (std::vector<std::int32_t>{1, -2, 2'000'000'000}));
 }
 
-TEST(WorkerProtocol, DISABLED_CarriesEventsToTheLastBit) {
+TEST(WorkerProtocol, CarriesEventsToTheLastBit) {
   EventsMessage message;
-  GenerationEvent& event = message.events.emplace_back();
+  GenerationEvent event;
   event.request_id = 9;
   event.time = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(1234567890123456789));
   event.tokens = {5, 6};
@@ -71,7 +71,9 @@ TEST(WorkerProtocol, DISABLED_CarriesEventsToTheLastBit) {
                     {-std::numeric_limits<float>::infinity(), {}}};
   event.thinking_delta = "hm";
   event.text_delta = "so\0so";
-  message.events.push_back(event);
+  event.prompt_tokens = {1, 2};
+  event.prompt_logprobs = {{-2.5f, {}}};
+  message.events = {event, event};
   message.events[1].finish = FinishReason::kStopString;
   message.events[1].usage = {10, 4, 7, 2};
   message.steps.push_back({event.time, event.time, 1, 2, 3, 4, 5, 6, 1.5e15});
@@ -82,6 +84,9 @@ TEST(WorkerProtocol, DISABLED_CarriesEventsToTheLastBit) {
   ASSERT_EQ(got.events.size(), 2u);
   EXPECT_EQ(got.events[0].time, event.time);
   EXPECT_EQ(got.events[0].tokens, event.tokens);
+  EXPECT_EQ(got.events[0].prompt_tokens, event.prompt_tokens);
+  ASSERT_EQ(got.events[0].prompt_logprobs.size(), 1u);
+  EXPECT_EQ(got.events[0].prompt_logprobs[0].logprob, -2.5f);
   ASSERT_EQ(got.events[0].logprobs.size(), 2u);
   EXPECT_EQ(got.events[0].logprobs[0].top, event.logprobs[0].top);
   EXPECT_EQ(got.events[0].logprobs[1].logprob, event.logprobs[1].logprob);
