@@ -22,7 +22,7 @@ class GateTest(ProgramTest):
     def gate_file(self, **keys):
         settings = {"check": {"model": "canary", "tasks": "gsm8k-mini", "limit": 12},
                     "timing": {"model": "canary", "tasks": "gsm8k-mini", "limit": 12, "threads": 1},
-                    "run_timeout_seconds": 60, "budget_seconds": 25}
+                    "run_timeout_seconds": 100, "budget_seconds": 200}
         settings.update(keys)
         path = self.path("gate.json")
         with open(path, "w", encoding="utf-8") as file:

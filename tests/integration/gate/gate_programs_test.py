@@ -34,7 +34,7 @@ class MutantTest(GateTest):
 
     def test_a_gross_slowdown_is_found(self):
         result = self.gate("--baseline-bin", BINARY, "--candidate-bin", mutant("slow"),
-                           "--gate-file", self.gate_file(budget_seconds=90), "--only", "timing",
+                           "--gate-file", self.gate_file(budget_seconds=200, interleaving="together"), "--only", "timing",
                            "-o", "g.json", env={"MOEBENCH_SLOWDOWN_PERCENT": "40"})
         self.assert_exit(result, 1)
         self.assertEqual(self.checks(self.path("g.json"))["cpu_ms_per_token"]["verdict"], "fail")
