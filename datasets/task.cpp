@@ -124,8 +124,9 @@ std::vector<DataFile> parse_files(const Fields& fields, const char* key) {
     const std::filesystem::path named(file.file);
     if (named.empty() || named.is_absolute() ||
         std::find(named.begin(), named.end(), "..") != named.end()) {
-      entry.fail("\"file\" is \"" + file.file +
-                 "\"; it must stay below the data's or the task's folder: neither absolute nor with ..");
+      entry.fail(
+          "\"file\" is \"" + file.file +
+          "\"; it must stay below the data's or the task's folder: neither absolute nor with ..");
     }
     file.reader = entry.choice<ReaderKind>("reader", {{"gsm8k", ReaderKind::kGsm8kJsonl},
                                                       {"math", ReaderKind::kMathJsonl},

@@ -186,7 +186,7 @@ Extraction extract_answer(const ExtractionRules& rules, std::string_view output,
     return found(group.answer,
                  result.parts.empty() ? ExtractionRule::kBox : ExtractionRule::kBoxGroup);
   };
-  const std::vector<Box> boxes = find_boxes(text);
+  const std::vector<Box> boxes = drop_refused(text, find_boxes(text));
   if (rules.kind != ExtractionKind::kStatedAnswer || find_cue(text, Cue::kFinalAnswer).empty()) {
     if (!boxes.empty()) {
       const BoxGroup group = last_group(text, boxes);

@@ -276,6 +276,9 @@ Equivalence compare_answers(std::string_view gold, std::string_view answer,
         same_text(gold, answer)) {
       outcome = {Same::kYes, GradeReason::kText};
     }
+    // Whatever it is, written the same it says the same.
+    if (!outcome.yes() && same_tree(root_of(*gold_read), root_of(*answer_read)))
+      outcome = {Same::kYes, GradeReason::kSymbolic};
     result.equal = outcome.yes();
     result.reason = outcome.reason;
     if (result.equal && options.require_simplest_form &&

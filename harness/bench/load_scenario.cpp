@@ -43,8 +43,8 @@ Number parse_amount(const std::string& text, std::size_t colon) {
 
 // Short common words, one token each in most vocabularies.
 constexpr std::array<const char*, 32> kWords = {
-    "time", "year", "way",  "day",  "man",  "thing", "life",  "world", "hand", "part", "place",
-    "case", "week", "work", "fact", "home", "water", "room",  "money", "book", "word", "line",
+    "time", "year", "way",  "day",  "man",  "thing", "life",   "world", "hand", "part", "place",
+    "case", "week", "work", "fact", "home", "water", "room",   "money", "book", "word", "line",
     "end",  "law",  "car",  "city", "name", "team",  "minute", "idea",  "body", "back"};
 
 class LoadPlayer {
@@ -150,9 +150,8 @@ LoadResult LoadPlayer::play(const std::function<void(std::int64_t)>& tick) {
     issue_due();
     std::chrono::milliseconds wait = kTick;
     if (const auto due = next_due())
-      wait = std::clamp(
-          std::chrono::duration_cast<std::chrono::milliseconds>(*due - Clock::now()),
-          std::chrono::milliseconds(0), kTick);
+      wait = std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(*due - Clock::now()),
+                        std::chrono::milliseconds(0), kTick);
     for (GenerationEvent& event : client_.next_events(wait)) take(event);
     if (const auto now = Clock::now(); now >= next_tick) {
       tick(static_cast<std::int64_t>(result_.samples.size()));
@@ -226,11 +225,12 @@ LoadRequests random_requests(const EngineInfo& engine, std::int64_t count,
                              std::uint64_t seed) {
   LoadRequests load;
   const bool knows_tokens = engine.vocab > 1;
-  load.words = std::to_string(prompt_tokens) + (knows_tokens ? " random tokens, " : " random words, ") +
+  load.words = std::to_string(prompt_tokens) +
+               (knows_tokens ? " random tokens, " : " random words, ") +
                std::to_string(generate_tokens) + " generated";
-  load.task = load_task_record("random-" + std::to_string(prompt_tokens) + "-" +
-                                   std::to_string(generate_tokens),
-                               load.words, count);
+  load.task = load_task_record(
+      "random-" + std::to_string(prompt_tokens) + "-" + std::to_string(generate_tokens), load.words,
+      count);
   std::mt19937_64 random(seed);  // whose stream the standard fixes; distributions it does not
   std::string all_bytes;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -241,8 +241,8 @@ LoadRequests random_requests(const EngineInfo& engine, std::int64_t count,
     if (knows_tokens) {
       std::vector<std::int32_t> prompt;
       for (std::int64_t t = 0; t < prompt_tokens; ++t)
-        prompt.push_back(static_cast<std::int32_t>(
-            random() % static_cast<std::uint64_t>(engine.vocab)));
+        prompt.push_back(
+            static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(engine.vocab)));
       for (const std::int32_t id : prompt) all_bytes += std::to_string(id) + ' ';
       request.prompt = std::move(prompt);
     } else {

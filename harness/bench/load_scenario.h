@@ -34,8 +34,8 @@ std::string arrivals_name(const Arrivals& arrivals);
 struct LoadRequests {
   TaskRecord task;    ///< what the samples' task and the comparisons' hashes are
   std::string words;  ///< "512 random tokens, 64 generated"
-  std::vector<GenerationRequest> requests;   ///< ids 0, 1, ...
-  std::vector<std::string> question_ids;     ///< one a request, all different
+  std::vector<GenerationRequest> requests;  ///< ids 0, 1, ...
+  std::vector<std::string> question_ids;    ///< one a request, all different
 };
 
 /// Prompts of random tokens; the end-of-sequence token is ignored, so every request generates

@@ -165,7 +165,8 @@ ExitCode bench_loads(const BenchArguments& arguments, bool format_given) {
   const std::vector<Arrivals> loads = parse_loads(arguments);
   const RunPlan plan = load_plan(arguments);
   print_note("loading " + arguments.engine.model);
-  const std::unique_ptr<EngineClient> client = make_client(engine_options(arguments), arguments.remote);
+  const std::unique_ptr<EngineClient> client =
+      make_client(engine_options(arguments), arguments.remote);
   const SpeedGrid& grid = arguments.grid;
   const LoadRequests requests =
       plan.tasks.empty()

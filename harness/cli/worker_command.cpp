@@ -20,7 +20,8 @@ ExitCode serve() {
                 "a worker talks to `moebench run --workers N`, not to a terminal",
                 "moebench run --workers 1 --model MODEL --tasks TASKS");
   }
-  return static_cast<ExitCode>(serve_worker_on_stdio(make_client));
+  return static_cast<ExitCode>(
+      serve_worker_on_stdio([](const EngineOptions& options) { return make_client(options); }));
 }
 
 }  // namespace

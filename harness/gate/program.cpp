@@ -121,6 +121,10 @@ ProgramResult run_program(const ProgramCall& call) {
       kill_all();
       throw Interrupted{};
     }
+    if (seconds_since(begin) > call.budget_seconds) {
+      kill_all();
+      throw BudgetOver{};
+    }
     if (seconds_since(begin) > call.timeout_seconds) {
       kill_all();
       throw Error(ErrorCode::kIo,

@@ -1,15 +1,18 @@
 #include "harness/gate/two_programs.h"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <future>
 #include <iterator>
+#include <limits>
 #include <map>
 
 #include "engine/base/error.h"
 #include "harness/gate/divergence.h"
 #include "harness/gate/program.h"
 #include "reports/metrics/throughput.h"
+#include "reports/render/cells.h"
 
 namespace moebench {
 namespace {
@@ -73,6 +76,9 @@ class Gate {
   void add_round(const std::vector<int>& cpus);
   bool running_in_turn_is_hopeless() const;
   void go_together();
+  void decide();
+  void not_measured();
+  bool is_wrong() const { return overall_verdict(result_) == GateVerdict::kFail; }
   void compare_with_first(const Side& side, const LoadedRun& run);
   double seconds_left() const { return gate_.settings.budget_seconds - seconds_since(begin_); }
 
@@ -95,6 +101,7 @@ PlayedRun Gate::play(const Side& side, const Settings& settings, const std::stri
   call.arguments = run_arguments(settings, directory);
   call.error_file = scratch_ / (what + "-" + side.folder + ".stderr");
   call.timeout_seconds = gate_.settings.run_timeout_seconds;
+  call.budget_seconds = std::max(0.0, seconds_left());
   call.cpus = cpus;
   const ProgramResult done = run_program(call);
   PlayedRun played{load_run(directory), done.cpu_seconds};
@@ -105,8 +112,11 @@ PlayedRun Gate::play(const Side& side, const Settings& settings, const std::stri
 
 void Gate::check() {
   gate_.announce("checking outputs and accuracy: " + gate_.settings.check.at("tasks"));
-  const LoadedRun a = play(a_, gate_.settings.check, "check", {}).run;
+  // Both at once: nothing is timed here.
+  std::future<PlayedRun> begun = std::async(
+      std::launch::async, [this] { return play(a_, gate_.settings.check, "check", {}); });
   const LoadedRun b = play(b_, gate_.settings.check, "check", {}).run;
+  const LoadedRun a = begun.get().run;
   refuse_unlike(a, b, a_.program.string(), b_.program.string());
   result_.outputs = compare_outputs(a, b);
   result_.accuracy =
@@ -204,6 +214,30 @@ void Gate::go_together() {
   rounds_.clear();
 }
 
+void Gate::decide() {
+  result_.rounds = static_cast<int>(rounds_.size());
+  if (rounds_.empty()) return;
+  result_.source = together_ ? "Both programs ran at once on one core of this machine, started in "
+                               "turn (A B B A); the intervals are exact signed-rank intervals over "
+                               "the rounds."
+                             : "Both programs ran in turn (A B B A) on this machine; the intervals "
+                               "are exact signed-rank intervals over the rounds.";
+  result_.timing = decide_timing(rounds_, gate_.settings.metrics, gate_.settings.alpha);
+  if (together_) trust_only_worsenings_of_wall_clock(result_.timing);
+}
+
+void Gate::not_measured() {
+  for (const GatedMetric& metric : gate_.settings.metrics) {
+    if (!metric.required) continue;
+    TimingFinding finding;
+    finding.metric = metric;
+    finding.interval = {-std::numeric_limits<double>::infinity(),
+                        std::numeric_limits<double>::infinity()};
+    finding.because = "not measured: the time was over";
+    result_.timing.push_back(std::move(finding));
+  }
+}
+
 void Gate::time() {
   const std::vector<int> cpus = cpus_to_pin(threads_of(gate_.settings.timing));
   const std::string where =
@@ -229,8 +263,7 @@ void Gate::time() {
       }
       continue;
     }
-    result_.timing = decide_timing(rounds_, gate_.settings.metrics, gate_.settings.alpha);
-    if (together_) trust_only_worsenings_of_wall_clock(result_.timing);
+    decide();
     // The level is divided by the number of looks, whatever the way of running before each.
     if (time_is_up || timing_is_decided(result_.timing) || ++looks == std::size(kLooks)) break;
     gate_.announce(std::to_string(done) + " rounds: not decided yet");
@@ -241,12 +274,6 @@ void Gate::time() {
       look = next_look(1);
     }
   }
-  result_.rounds = static_cast<int>(rounds_.size());
-  result_.source = together_ ? "Both programs ran at once on one core of this machine, started in "
-                               "turn (A B B A); the intervals are exact signed-rank intervals over "
-                               "the rounds."
-                             : "Both programs ran in turn (A B B A) on this machine; the intervals "
-                               "are exact signed-rank intervals over the rounds.";
 }
 
 GateResult Gate::result() && {
@@ -254,13 +281,20 @@ GateResult Gate::result() && {
   result_.candidate = gate_.candidate.string();
   result_.alpha = gate_.settings.alpha;
   result_.source = "Both programs answered the same questions on this machine.";
-  if (gate_.outputs_and_accuracy) check();
-  const bool wrong = overall_verdict(result_) == GateVerdict::kFail;
-  if (gate_.timing && wrong)
+  try {
+    if (gate_.outputs_and_accuracy) check();
+    if (gate_.timing && !is_wrong()) time();
+  } catch (const BudgetOver&) {
+    result_.notes.push_back("The budget of " + format_fixed(gate_.settings.budget_seconds, 0) +
+                            " s was over before enough was measured.");
+    decide();
+  }
+  if (gate_.timing && is_wrong() && result_.timing.empty())
     result_.notes.push_back(
         "No timing was measured: a program that answers otherwise has no speed "
         "to compare.");
-  if (gate_.timing && !wrong) time();
+  // A gate that wanted a figure and has none must not pass.
+  if (gate_.timing && result_.timing.empty() && !is_wrong()) not_measured();
   result_.seconds = seconds_since(begin_);
   return std::move(result_);
 }

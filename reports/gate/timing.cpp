@@ -67,6 +67,7 @@ void decide_finding(TimingFinding& finding) {
     finding.because = "known to within " + percent(interval.high - interval.low) +
                       " and below the limit of " + percent(least);
   } else {
+    finding.verdict = GateVerdict::kInconclusive;
     finding.because = std::isfinite(interval.high - interval.low)
                           ? "known to within " + percent(interval.high - interval.low) +
                                 " only; the limit is " + percent(least)

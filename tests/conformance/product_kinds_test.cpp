@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(Formats, ProductKinds,
                                          Format{DType::kQ8_0, 1440}, Format{DType::kQ4_0, 352},
                                          Format{DType::kQ4_K, 768}, Format{DType::kQ6_K, 1280},
                                          Format{DType::kMXFP4, 416}),
-                         [](const auto& info) { return std::string(name(info.param.dtype)); });
+                         [](const auto& tested) { return std::string(name(tested.param.dtype)); });
 
 using F8Tiles = ProductKinds;
 
@@ -155,7 +155,7 @@ TEST_P(F8Tiles, TakeTheirColumnsScale) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, F8Tiles, testing::Values(Format{DType::kF8E4M3, 500}),
-                         [](const auto& info) { return std::string(name(info.param.dtype)); });
+                         [](const auto& tested) { return std::string(name(tested.param.dtype)); });
 
 }  // namespace
 }  // namespace moebench::cuda

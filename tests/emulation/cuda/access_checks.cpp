@@ -4,6 +4,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,7 +21,13 @@ MemoryMap device_memory;
 
 namespace {
 
-bool kernels_are_checked = false;
+bool on_at_start() {
+  const char* const setting = std::getenv("MOEBENCH_EMULATION_CHECKS");
+  return setting == nullptr || std::strcmp(setting, "0") != 0;
+}
+
+bool checks_on = on_at_start();
+bool checking = false;  // in this kernel: the setting holds from a kernel's begin
 
 /// One side of a word's history: who touched which of its bytes last.
 struct Access {
@@ -119,7 +126,7 @@ bool in_shared_memory(std::uintptr_t address) {
 }
 
 void note_access(const void* pointer, std::size_t size, bool write, const void* pc) {
-  if (self == nullptr) return;  // host code
+  if (!checking || self == nullptr) return;  // off, or host code
   const auto address = reinterpret_cast<std::uintptr_t>(pointer);
   if (address >= stack_begin && address < stack_end) return;
   const auto memory_begin = reinterpret_cast<std::uintptr_t>(device_memory.begin);
@@ -154,10 +161,11 @@ void note_access(const void* pointer, std::size_t size, bool write, const void* 
 
 }  // namespace
 
-bool checks_are_on() noexcept { return kernels_are_checked; }
+void set_checks(bool on) noexcept { checks_on = on; }
 
 void note_kernel_begin() noexcept {
-  if (!kernels_are_checked) return;
+  checking = checks_on;
+  if (!checking) return;
   kernel_tick = ++tick;
   if (global_words == nullptr && device_memory.begin != nullptr) {
     const std::size_t words = static_cast<std::size_t>(device_memory.end - device_memory.begin) / 4;
@@ -207,7 +215,13 @@ MOEBENCH_DECLARE(8)
 MOEBENCH_DECLARE(16)
 void __tsan_vptr_update(void*, void*);
 
-void __tsan_init() { cuda_emulation::kernels_are_checked = true; }
+// Guards of function-local statics in host code.
+char __tsan_atomic8_load(const volatile char*, int);
+char __tsan_atomic8_load(const volatile char* p, int) {
+  return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+void __tsan_init() {}
 void __tsan_func_entry(void*) {}
 void __tsan_func_exit(void*) {}
 void __tsan_vptr_update(void*, void*) {}

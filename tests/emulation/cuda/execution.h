@@ -84,8 +84,9 @@ struct MemoryMap {
 };
 extern MemoryMap device_memory;
 
-/// Whether any kernel of this program was compiled with checks.
-bool checks_are_on() noexcept;
+/// Turns the checks on or off (MOEBENCH_EMULATION_CHECKS=0 starts with them off): they cost a
+/// factor of about five.
+void set_checks(bool on) noexcept;
 void note_kernel_begin() noexcept;
 void note_block_begin(const void* dynamic_begin, std::size_t dynamic_bytes) noexcept;
 void note_block_barrier() noexcept;

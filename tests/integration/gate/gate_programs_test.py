@@ -89,7 +89,7 @@ class BrokenCandidateTest(GateTest):
     def test_a_hang_is_killed_with_its_children(self):
         script = self.script("hang", "echo 'waiting for a lock' >&2; sleep 987.6543")
         begin = time.monotonic()
-        self.assert_refused(self.gate_on(script, run_timeout_seconds=3), "hangs",
+        self.assert_refused(self.gate_on(script, run_timeout_seconds=10), "hangs",
                             "waiting for a lock", codes=(3,))
         self.assertLess(time.monotonic() - begin, 60)
         self.assert_no_files()

@@ -113,8 +113,7 @@ class FaultyClient final : public EngineClient {
     }
     if (fault_ == "throw-every" && nth)
       throw Error(ErrorCode::kDevice, "the device fell off the bus");
-    if (fault_ == "hang-every" && nth)
-      std::this_thread::sleep_for(std::chrono::hours(1));
+    if (fault_ == "hang-every" && nth) std::this_thread::sleep_for(std::chrono::hours(1));
     if (fault_ == "segfault-on" && named) segfault();
     inner_->submit(std::move(request));
   }
@@ -146,7 +145,8 @@ void say(std::string_view bytes) {
 int main(int argc, char** argv) {
   const std::string fault = argc > 1 ? argv[1] : "none";
   const std::string argument = argc > 2 ? argv[2] : "";
-  if (fault == "other-version") say(encode_frame(HelloMessage{kWorkerProtocolVersion + 1, "other"}));
+  if (fault == "other-version")
+    say(encode_frame(HelloMessage{kWorkerProtocolVersion + 1, "other"}));
   if (fault == "garbage") say("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
   if (fault == "huge-frame") say(std::string("\xff\xff\xff\x7f") + std::string(100, 'x'));
   if (fault == "deep-frame") {

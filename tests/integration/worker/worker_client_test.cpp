@@ -48,7 +48,8 @@ struct Answer {
 };
 
 // Asks the questions, as many at a time as the client takes, and checks the contract of events.
-std::map<std::uint64_t, Answer> play(WorkerClient& client, const std::vector<std::string>& prompts) {
+std::map<std::uint64_t, Answer> play(WorkerClient& client,
+                                     const std::vector<std::string>& prompts) {
   std::map<std::uint64_t, Answer> answers;
   std::size_t next = 0, ended = 0;
   auto progress = Clock::now();
@@ -130,18 +131,17 @@ TEST_P(EveryTenth, LosesNoAnswer) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Faults, EveryTenth,
-    testing::Values(std::tuple("segfault-every", "signal 11"),
-                    std::tuple("memory-every", "memory runs out"),
-                    std::tuple("exit-every", "the last words of a worker"),
-                    std::tuple("throw-every", "the device fell off the bus"),
-                    std::tuple("hang-every", "it hung")),
-    [](const auto& info) {
-      std::string name = std::get<0>(info.param);
-      std::erase(name, '-');
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Faults, EveryTenth,
+                         testing::Values(std::tuple("segfault-every", "signal 11"),
+                                         std::tuple("memory-every", "memory runs out"),
+                                         std::tuple("exit-every", "the last words of a worker"),
+                                         std::tuple("throw-every", "the device fell off the bus"),
+                                         std::tuple("hang-every", "it hung")),
+                         [](const auto& tested) {
+                           std::string name = std::get<0>(tested.param);
+                           std::erase(name, '-');
+                           return name;
+                         });
 
 TEST(WorkerClient, FailsTheRequestThatKillsItAndNoOther) {
   WorkerClient client(faulty({"segfault-on", "poison"}));

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <map>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -76,6 +78,61 @@ TEST(EquivalenceTest, IsSymmetricExceptForDecimalsAndPercent) {
     EXPECT_EQ(compare_answers(row.answer, row.gold).equal, row.relation == "=")
         << row.kind << ": " << row.answer << " against " << row.gold;
   }
+}
+
+/// Cut, doubled, swapped and spliced answers, from a seed: what can be read equals itself (by way
+/// of the parser: the space at the end keeps the texts apart), and two of them agree in both
+/// directions where no one-sided ruling applies.
+TEST(EquivalenceTest, MutantsEqualThemselvesAndAgreeBothWays) {
+  std::vector<std::string> seeds;
+  for (const Row& row : labelled_pairs()) {
+    seeds.push_back(row.gold);
+    seeds.push_back(row.answer);
+  }
+  std::mt19937 random(20260131);
+  const auto mutant = [&] {
+    std::string text = seeds[random() % seeds.size()];
+    const std::size_t edits = 1 + random() % 3;
+    for (std::size_t k = 0; k < edits && !text.empty(); ++k) {
+      const std::size_t at = random() % text.size();
+      const std::size_t length = std::min<std::size_t>(1 + random() % 4, text.size() - at);
+      const std::string& other = seeds[random() % seeds.size()];
+      switch (random() % 4) {
+        case 0:
+          text.erase(at, length);
+          break;
+        case 1:
+          text.insert(at, text.substr(at, length));
+          break;
+        case 2:
+          std::swap(text[at], text[random() % text.size()]);
+          break;
+        default:
+          text = text.substr(0, at) + (other.empty() ? "" : other.substr(random() % other.size()));
+      }
+    }
+    return text;
+  };
+  int read = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const std::string a = mutant(), b = mutant();
+    const bool readable = !explain_parse(a).starts_with("not mathematics") &&
+                          !explain_parse(a).starts_with("over budget");
+    const bool markdown = a.starts_with('*') || a.starts_with('_');  // must close at the end
+    if (readable && !markdown && !a.ends_with('\\')) {
+      ++read;
+      const Equivalence self = compare_answers(a, a + "\\,");
+      EXPECT_TRUE(self.equal || self.reason == GradeReason::kBudget)
+          << a << "\n  " << explain_parse(a) << "\n  " << to_string(self.reason);
+    }
+    const std::string both = a + b;
+    if (both.find_first_of(".%=<>") != std::string::npos || both.find("\\le") != both.npos ||
+        both.find("\\ge") != both.npos || both.find("percent") != both.npos ||
+        both.find("approx") != both.npos || both.find("\\equiv") != both.npos)
+      continue;
+    EXPECT_EQ(compare_answers(a, b).equal, compare_answers(b, a).equal) << a << "\n" << b;
+  }
+  EXPECT_GT(read, 5000) << "the mutants must not all be unreadable";
 }
 
 TEST(EquivalenceTest, PercentMayBeLeftOutWhereTheQuestionAsksForIt) {

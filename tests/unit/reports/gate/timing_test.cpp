@@ -87,7 +87,9 @@ TEST(KnownGate, EqualProgramsFailLessThanOnceInAHundred) {
       decided += outcome.decided ? 1 : 0;
     }
     EXPECT_LT(failed, 0.01 * kGates) << "sigma " << sigma;
-    if (sigma <= kSigma) EXPECT_GT(decided, 0.95 * kGates) << "sigma " << sigma;
+    if (sigma <= kSigma) {
+      EXPECT_GT(decided, 0.95 * kGates) << "sigma " << sigma;
+    }
   }
 }
 
