@@ -45,7 +45,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.owner.authorizations.append(self.headers.get("Authorization"))
         if self.path == "/health":
             self.plain(200, {"status": "ok"})
-        elif self.path.endswith("/models"):
+        elif self.path == "/v1/models":
             self.plain(200, {"object": "list", "data": [{"id": "m", "owned_by": "tests"}]})
         else:
             self.plain(404, {"error": {"message": "no such page"}})

@@ -20,10 +20,10 @@ class OpenAiClientTest(program.ProgramTest):
         self.addCleanup(server.close)
         return server
 
-    def ask(self, folder, *urls, more=(), env=None, timeout=120):
+    def ask(self, folder, *urls, more=(), env=None, timeout=120, limit=N, batch=8):
         return self.run_program(
             "run", "--model", "openai:m", "--base-url", ",".join(urls), "--tasks", "gsm8k-mini",
-            "--limit", str(N), "-b", "8", "-o", folder, *more, timeout=timeout,
+            "--limit", str(limit), "-b", str(batch), "-o", folder, *more, timeout=timeout,
             **({"env": program.environment(**env)} if env else {}))
 
     def assert_all_answered(self, folder):
@@ -143,11 +143,11 @@ class OpenAiClientTest(program.ProgramTest):
         self.assert_exit(self.ask("usage", self.serve(lambda n: "no_usage").url), 0)
         for sample in self.samples("usage"):
             self.assertEqual(sample["output_tokens"], 6 + sample["output"].count(" w"))
-        self.assertIn("no usage", " ".join(self.record("usage")["warnings"]))
+        self.assertIn("told no usage", " ".join(self.record("usage")["warnings"]))
 
     def test_times_are_those_of_the_stream(self):
         server = self.serve(token_seconds=0.03)
-        self.assert_exit(self.ask("times", server.url, more=("-b", "1", "--limit", "3")), 0)
+        self.assert_exit(self.ask("times", server.url, batch=1, limit=3), 0)
         for sample in self.samples("times"):
             timing = sample["timing"]
             spread = timing["last_token_ms"] - timing["first_token_ms"]
