@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 class ExportedGolden : public testing::TestWithParam<std::pair<std::string, std::string>> {};
 
-TEST_P(ExportedGolden, GivesTheSameIdsFromGguf) {
+TEST_P(ExportedGolden, DISABLED_GivesTheSameIdsFromGguf) {
   const Tokenizer original = from_json(read(GetParam().first + ".json"));
   const std::int32_t padded = original.vocab_size() + 5;
   const GgufTokenizerExport exported = original.to_gguf(padded);
