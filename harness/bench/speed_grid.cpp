@@ -47,6 +47,7 @@ Batch play_batch(EngineClient& client, std::int64_t n_sequences, std::int64_t pr
   client.take_step_records();
 
   Batch batch;
+  std::map<std::uint64_t, std::int64_t> n_told;  // tokens, by request
   batch.submitted = Clock::now();
   for (GenerationRequest& request : requests) client.submit(std::move(request));
   while (batch.last_token.size() < requests.size()) {
@@ -55,7 +56,14 @@ Batch play_batch(EngineClient& client, std::int64_t n_sequences, std::int64_t pr
         throw Error(ErrorCode::kUsage, "the engine refused the request: " + event.failure,
                     "smaller --prompt-tokens, --generate-tokens, --depth or --batch");
       }
-      const auto n_tokens = static_cast<std::int64_t>(event.tokens.size());
+      auto n_tokens = static_cast<std::int64_t>(event.tokens.size());
+      // A server that tells no ids sends a chunk a token, but none for a part of a character.
+      if (n_tokens == 0 && !(event.text_delta + event.thinking_delta).empty()) n_tokens = 1;
+      std::int64_t& told = n_told[event.request_id];
+      told += n_tokens;
+      if (event.finish != FinishReason::kNone && told < event.usage.output_tokens) {
+        n_tokens += event.usage.output_tokens - told;
+      }
       if (n_tokens > 0) {
         batch.first_token.emplace(event.request_id, event.time);
         batch.tokens.push_back({event.time, n_tokens});

@@ -43,6 +43,7 @@ void add_remote_options(CLI::App& sub, RemoteOptions& remote) {
   sub.add_option("--base-url", remote.base_urls,
                  "OpenAI-compatible servers, as http://127.0.0.1:8080/v1; several share the load")
       ->delimiter(',')
+      ->allow_extra_args(false)  // or it would take the prompts that follow
       ->option_text("URL,...")
       ->group(group);
   sub.add_option("--api-key-env", remote.api_key_variable, "Variable that holds the API key")

@@ -53,6 +53,7 @@ class LaunchedClient final : public EngineClient {
   std::vector<GenerationEvent> next_events(std::chrono::milliseconds timeout) override {
     return client_->next_events(timeout);
   }
+  std::vector<std::string> take_warnings() override { return client_->take_warnings(); }
 
  private:
   std::unique_ptr<ServerProcess> server_;  // outlives the client

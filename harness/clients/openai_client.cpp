@@ -79,7 +79,7 @@ struct OpenAiClient::Job {
 
   GenerationRequest request;
   int attempts = 0;
-  Clock::time_point first_try{}, due{};
+  Clock::time_point first_try{}, this_try{}, due{};
   bool running = false;
   std::uint64_t transfer = 0;
   Endpoint* endpoint = nullptr;
@@ -188,6 +188,7 @@ void OpenAiClient::submit(GenerationRequest request) {
   {
     const std::lock_guard lock(mutex_);
     inbox_.push_back(std::move(request));
+    ++n_unfinished_;
   }
   transfers_.wake();
 }
@@ -207,14 +208,32 @@ std::vector<GenerationEvent> OpenAiClient::next_events(std::chrono::milliseconds
   return std::exchange(outbox_, {});
 }
 
-std::map<std::string, std::int64_t> OpenAiClient::retries() const {
+std::vector<std::string> OpenAiClient::take_warnings() {
   const std::lock_guard lock(mutex_);
-  return retries_;
+  std::vector<std::string> warnings;
+  if (n_unfinished_ > 0) return warnings;
+  if (!retries_.empty()) {
+    std::string text = "requests were tried again after: ";
+    std::vector<std::string> parts;
+    for (const auto& [reason, count] : retries_) {
+      parts.push_back(reason + " (" + std::to_string(count) + " times)");
+    }
+    warnings.push_back(text + join(parts));
+    retries_.clear();
+  }
+  if (n_without_usage_ > 0) {
+    warnings.push_back(
+        "the server told no usage with " + std::to_string(n_without_usage_) +
+        " answers: their tokens are counted as chunks, and their prompts' not at all");
+    n_without_usage_ = 0;
+  }
+  return warnings;
 }
 
 void OpenAiClient::publish(std::vector<GenerationEvent> events) {
   {
     const std::lock_guard lock(mutex_);
+    if (!events.empty()) --n_unfinished_;  // finish() alone publishes, one request's at a time
     std::move(events.begin(), events.end(), std::back_inserter(outbox_));
   }
   events_arrived_.notify_all();
@@ -303,7 +322,8 @@ void OpenAiClient::begin(Job& job) {
     finish(job, std::move(last), false);
     return;
   }
-  if (job.attempts++ == 0) job.first_try = Clock::now();
+  job.this_try = Clock::now();
+  if (job.attempts++ == 0) job.first_try = job.this_try;
   job.parser = SseParser(kMaxLineBytes);
   job.pieces.clear();
   job.answer_bytes = 0;
@@ -422,7 +442,8 @@ void OpenAiClient::retry_or_fail(Job& job, const std::string& reason, const Http
   }
   std::string why = without_key(reason);
   if (!job.error_body.empty()) why += ": " + without_key(error_message(job.error_body));
-  if (last_answer_ < job.first_try) {
+  // Not even others were answered: recording every question as failed would help nobody.
+  if (end.status == 0 && last_answer_ < (end.timed_out ? job.first_try : job.this_try)) {
     throw Error(ErrorCode::kIo, info_.endpoint + ": nothing answers any more (" + why + ")",
                 "start the server again");
   }
@@ -444,7 +465,7 @@ void OpenAiClient::succeed(Job& job) {
     // Most servers send a chunk a token.
     last.usage.output_tokens = counted;
     const std::lock_guard lock(mutex_);
-    ++retries_["(not retried) no usage in the stream: tokens are counted as chunks"];
+    ++n_without_usage_;
   }
   last.finish =
       finish_of(job.last, job.request, kind_, last.usage.output_tokens >= job.request.max_tokens);

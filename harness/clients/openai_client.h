@@ -40,8 +40,8 @@ class OpenAiClient final : public EngineClient {
   void cancel(std::uint64_t request_id) override;
   std::vector<GenerationEvent> next_events(std::chrono::milliseconds timeout) override;
 
-  /// How often an attempt was made again, by reason: what befell the run without harming it.
-  std::map<std::string, std::int64_t> retries() const;
+  /// How often attempts were made again, and why; told when nothing is in flight, so once a run.
+  std::vector<std::string> take_warnings() override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -86,7 +86,8 @@ class OpenAiClient final : public EngineClient {
   std::vector<GenerationRequest> inbox_;
   std::vector<std::uint64_t> cancelled_;
   std::vector<GenerationEvent> outbox_;
-  std::map<std::string, std::int64_t> retries_;
+  std::map<std::string, std::int64_t> retries_;  // by reason
+  std::int64_t n_without_usage_ = 0, n_unfinished_ = 0;
   std::exception_ptr failure_;
   bool stop_ = false;
 
