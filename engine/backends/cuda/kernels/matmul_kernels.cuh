@@ -93,9 +93,13 @@ __device__ __forceinline__ void multiply_block(float (&acc)[kTiles][4],
   }
 }
 
+/// Blocks that share a multiprocessor: two where their registers allow it without spilling.
+template <int kTiles, bool kGated>
+inline constexpr int kFewBlocks = kTiles == 1 && !kGated ? 2 : 1;
+
 /// A block: 16 weight rows (of gate and of up), 8 kTiles rows of x at a time, a warp a slice of k.
 template <class Format, int kTiles, bool kGated>
-__global__ void __launch_bounds__(kProductThreads, kGated&& kTiles > 1 ? 1 : 2)
+__global__ void __launch_bounds__(kProductThreads, kFewBlocks<kTiles, kGated>)
     product_few(Product p) {
   constexpr int kMatrices = kGated ? 2 : 1, kTokens = kTiles * kTileTokens;
   __shared__ float partial[kMatrices][kSlices][kTokens][kTileRows + 1];
