@@ -1,13 +1,17 @@
 #include "engine/engine.h"
 
+#include <charconv>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "engine/backends/cpu/cpu_backend.h"
+#include "engine/backends/cuda/plugin_loader.h"
 #include "engine/backends/reference/reference_backend.h"
 #include "engine/base/error.h"
 #include "engine/cache_sizing.h"
 #include "engine/canary/embedded.h"
+#include "engine/device_memory_need.h"
 #include "engine/model/forward.h"
 #include "engine/model/model_source.h"
 #include "engine/model/weights.h"
@@ -23,13 +27,29 @@ namespace {
 
 /// Left for everything that isn't weights, cache or workspace.
 constexpr std::int64_t kMemoryMarginBytes = 256 << 20;
+/// On a device: the CUDA context's growth, cuBLAS, the ops' workspace.
+constexpr std::int64_t kDeviceMarginBytes = 512 << 20;
+
+/// "cuda:2" -> 2.
+std::optional<int> cuda_index(std::string_view device) {
+  constexpr std::string_view kPrefix = "cuda:";
+  if (!device.starts_with(kPrefix)) return std::nullopt;
+  device.remove_prefix(kPrefix.size());
+  int index = 0;
+  const auto [end, error] = std::from_chars(device.data(), device.data() + device.size(), index);
+  if (error != std::errc() || end != device.data() + device.size() || index < 0)
+    return std::nullopt;
+  return index;
+}
 
 std::unique_ptr<Backend> make_backend(const EngineOptions& options) {
   if (options.device == "reference") return make_reference_backend();
   if (options.device == "cpu")
     return make_cpu_backend(options.threads > 0 ? options.threads : usable_cores());
+  if (const std::optional<int> index = cuda_index(options.device))
+    return cuda::load_backend(*index);
   throw Error(ErrorCode::kUsage, "unknown device \"" + options.device + "\"",
-              "choose cpu or reference");
+              "choose cpu, reference or cuda:N (moebench devices lists them)");
 }
 
 DType kv_type_of(const EngineOptions& options) {
@@ -154,6 +174,22 @@ void EngineOverStepLoop::load(const EngineOptions& options) {
     chat_template_.emplace(tokenizer_->chat_template());
   describe(options, source);
 
+  const std::int64_t bytes_per_token =
+      kv_values_per_token(config_) * static_cast<std::int64_t>(traits(kv_type).block_bytes);
+  const std::int64_t workspace_bytes = Forward::workspace_bytes(
+      config_, {options.max_step_tokens, options.max_batch_sequences,
+                config_.max_positions / PagePool::kBlockTokens + 1,
+                options.max_batch_sequences + SchedulerLimits::kMaxPromptLogitRows});
+  // The ops' own workspace, of which sampling's copy of the logits is the largest part.
+  const std::int64_t margin_bytes =
+      backend_->free_memory_bytes()
+          ? kDeviceMarginBytes + options.max_batch_sequences * config_.vocab * 4
+          : kMemoryMarginBytes;
+  if (const auto free_bytes = backend_->free_memory_bytes())
+    check_device_memory(*backend_, static_cast<std::int64_t>(*free_bytes),
+                        weight_bytes_on(*backend_, source, weight_type),
+                        workspace_bytes + margin_bytes, bytes_per_token * PagePool::kBlockTokens);
+
   const std::int64_t before_bytes = resident_anonymous_bytes();
   weights_ = load_weights(config_, source.checkpoint, *backend_, weight_type);
   const std::int64_t copied_bytes = resident_anonymous_bytes() - before_bytes;
@@ -165,16 +201,12 @@ void EngineOverStepLoop::load(const EngineOptions& options) {
   settings.limits = {options.max_batch_sequences, options.max_step_tokens};
   settings.kv_type = kv_type;
   settings.prefix_cache = options.prefix_cache;
-  const std::int64_t bytes_per_token =
-      kv_values_per_token(config_) * static_cast<std::int64_t>(traits(kv_type).block_bytes);
-  const std::int64_t workspace_bytes = Forward::workspace_bytes(
-      config_, {options.max_step_tokens, options.max_batch_sequences,
-                config_.max_positions / PagePool::kBlockTokens + 1,
-                options.max_batch_sequences + SchedulerLimits::kMaxPromptLogitRows});
-  const CacheSize size =
-      choose_cache_size(options, config_, bytes_per_token,
-                        std::max<std::int64_t>(0, available_memory_bytes() - mapped_bytes -
-                                                      workspace_bytes - kMemoryMarginBytes));
+  const auto free_bytes = backend_->free_memory_bytes();
+  const std::int64_t available_bytes =
+      free_bytes ? static_cast<std::int64_t>(*free_bytes) : available_memory_bytes() - mapped_bytes;
+  const CacheSize size = choose_cache_size(
+      options, config_, bytes_per_token,
+      std::max<std::int64_t>(0, available_bytes - workspace_bytes - margin_bytes));
   settings.n_pages = size.n_pages;
   settings.max_context_tokens = size.max_context_tokens;
   loop_ = std::make_unique<StepLoop>(config_, weights_, *backend_, settings);

@@ -17,7 +17,7 @@ namespace moebench {
 struct EngineOptions {
   /// A Hugging Face directory, a .gguf file, or "canary" for the embedded model.
   std::string model;
-  std::string device = "cpu";  ///< "cpu", "reference", later "cuda:N"
+  std::string device = "cpu";  ///< "cpu", "reference", "cuda:N" (see list_devices)
   int threads = 0;             ///< 0: one a physical core this process may use
   std::optional<std::string>
       weight_type;  ///< requantise matrices at load: "f32", "bf16", "q8_0", "q4_0", ...
@@ -154,6 +154,36 @@ class Engine {
   /// for an id without a token, or a model without a tokenizer.
   virtual std::string token_bytes(std::int32_t token) const = 0;
 };
+
+/// A device that EngineOptions::device can name.
+struct DeviceInfo {
+  std::string device;       ///< "cpu", "reference", "cuda:0"
+  std::string description;  ///< in words
+  std::string isa;          ///< "avx2", "sm_90"
+  std::string runs;         ///< what it can run, in words
+  // GPUs only:
+  std::int64_t multiprocessors = 0, memory_bytes = 0, free_memory_bytes = 0;
+  std::int64_t core_clock_mhz = 0, memory_clock_mhz = 0;  ///< the highest; 0 where not told
+  std::int64_t memory_bus_bits = 0;
+};
+
+struct DeviceList {
+  std::vector<DeviceInfo> devices;  ///< those that can serve
+  std::string cuda_plugin;          ///< its file and build, where it was loaded
+  std::string cuda_driver;          ///< "580.65.06 (CUDA 13.0)", where there is one
+  std::string cuda_unavailable;     ///< why no CUDA device can serve; empty where one can
+};
+DeviceList list_devices();
+
+/// A GPU's own meters, now (NVML). Not for the step loop.
+struct PowerReading {
+  std::optional<double> energy_joules;  ///< since the driver was loaded
+  std::optional<double> power_watts;
+  std::int64_t core_clock_mhz = 0, memory_clock_mhz = 0, temperature_celsius = 0;
+  std::string throttled;  ///< why the clocks are held down; empty: they aren't
+};
+/// Of `device` ("cuda:0"); nothing for devices without such meters.
+std::optional<PowerReading> read_power(const std::string& device);
 
 /// What a model's files say, without loading the weights.
 struct ModelInspection {

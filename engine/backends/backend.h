@@ -141,6 +141,10 @@ class Backend {
   // says size_bytes() == 0; otherwise they were copied or repacked. Types: every DType the room's
   // README lists; an unsupported one throws Error(kBadModel).
   virtual std::unique_ptr<Weight> prepare_matrix(const TensorView& source) = 0;  // (n, k)
+  /// What prepare_matrix takes of the device's memory for rows (n, k) of a stored type.
+  virtual std::size_t prepared_bytes(DType stored, std::int64_t n, std::int64_t k) const {
+    return static_cast<std::size_t>(n) * row_bytes(stored, static_cast<std::size_t>(k));
+  }
   virtual std::unique_ptr<Weight> prepare_vector(const TensorView& source) = 0;  // (n) -> F32
   virtual std::unique_ptr<Weight> prepare_embedding(
       const TensorView& source) = 0;  // (vocab, hidden)
@@ -148,6 +152,16 @@ class Backend {
   /// `stored` is the checkpoint's type: F32 keeps F32, anything narrower may be kept in F16.
   virtual std::unique_ptr<Weight> prepare_head_matrices(const TensorView& source, DType stored) = 0;
   virtual std::unique_ptr<Weight> prepare_experts(const ExpertSources& sources) = 0;
+
+  // --- recorded steps: a backend may keep the ops of a step and start them all at once later (CUDA
+  // graphs). `key` has to tell every shape and every address that the ops between begin and end are
+  // given; what they read may change.
+  /// Runs what was recorded under `key`; false when nothing was.
+  virtual bool replay(std::span<const std::int64_t> /*key*/) { return false; }
+  /// The ops from here to end_recording() are those of `key`. True when they are being kept: then
+  /// all of them have to come; they run at end_recording().
+  virtual bool begin_recording(std::span<const std::int64_t> /*key*/) { return false; }
+  virtual void end_recording() {}
 
   // --- ops
   /// out (tokens, hidden) = embedding[token_ids (tokens) I32]

@@ -10,6 +10,8 @@
 namespace moebench {
 namespace {
 
+std::atomic<std::int64_t> n_forwards = 0;
+
 constexpr std::int64_t kAlignmentBytes = 64;
 
 std::int64_t aligned(std::int64_t bytes) noexcept {
@@ -126,7 +128,11 @@ Tensor Forward::workspace(DType dtype, const Shape& shape) {
 
 Forward::Forward(const ModelConfig& config, const Weights& weights, Backend& backend,
                  const ForwardLimits& limits)
-    : config_(config), weights_(weights), backend_(backend), limits_(limits) {
+    : config_(config),
+      weights_(weights),
+      backend_(backend),
+      limits_(limits),
+      serial_(++n_forwards) {
   MOEBENCH_CHECK(weights.layers.size() == config.layers.size());
   const Widths w = widths_of(config);
   const std::int64_t n = limits.max_tokens;
@@ -215,14 +221,35 @@ Forward::Inputs Forward::upload(const ForwardInput& input) {
 
 Tensor Forward::run(const ForwardInput& input, std::span<const KvLayer> cache) {
   MOEBENCH_CHECK(cache.size() == config_.layers.size());
-  const Inputs inputs = upload(input);
+  Inputs inputs = upload(input);
+  const AttentionBatch& batch = inputs.batch;
+  const bool decode = batch.n_tokens == batch.n_sequences;
+  if (!decode) return enqueue(inputs, cache, input.stop);
+
+  // A decode step may be recorded and replayed (see backend.h): everything that its ops are given
+  // is in the key, the rest is in memory.
+  const std::int64_t blocks = batch.block_table.shape[1];
+  inputs.batch.max_context_tokens = blocks * KvLayer::kBlockTokens;
+  const std::int64_t key[] = {serial_, reinterpret_cast<std::int64_t>(cache.front().keys.data),
+                              batch.n_sequences, blocks, inputs.logit_rows.shape[0]};
+  const Tensor logits = rows(logits_, inputs.logit_rows.shape[0]);
+  if (backend_.replay(key)) return logits;
+  // A recording has to be whole: it isn't stopped.
+  const bool recording = backend_.begin_recording(key);
+  const Tensor result = enqueue(inputs, cache, recording ? nullptr : input.stop);
+  backend_.end_recording();
+  return result;
+}
+
+Tensor Forward::enqueue(const Inputs& inputs, std::span<const KvLayer> cache,
+                        const std::atomic<bool>* stop) {
   const std::int64_t n = inputs.n_tokens;
   const Tensor hidden = rows(hidden_, n), normed = rows(normed_, n);
 
   backend_.embed(hidden, *weights_.embedding, inputs.token_ids);
   std::int64_t moe_layer = 0;
   for (std::size_t i = 0; i < config_.layers.size(); ++i) {
-    if (input.stop != nullptr && input.stop->load(std::memory_order_relaxed)) return Tensor{};
+    if (stop != nullptr && stop->load(std::memory_order_relaxed)) return Tensor{};
     const LayerConfig& layer = config_.layers[i];
     const LayerWeights& weights = weights_.layers[i];
     backend_.rms_norm(normed, hidden, *weights.attention.norm, config_.rms_epsilon);

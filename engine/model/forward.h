@@ -62,6 +62,9 @@ class Forward {
 
   Tensor workspace(DType dtype, const Shape& shape);
   Inputs upload(const ForwardInput& input);
+  /// The ops of a step; no data when it was stopped.
+  Tensor enqueue(const Inputs& inputs, std::span<const KvLayer> cache,
+                 const std::atomic<bool>* stop);
   void grouped_attention(const AttentionConfig& config, const AttentionWeights& weights,
                          const KvLayer& cache, const Inputs& inputs);
   void latent_attention(const AttentionConfig& config, const AttentionWeights& weights,
@@ -73,6 +76,7 @@ class Forward {
   const Weights& weights_;
   Backend& backend_;
   ForwardLimits limits_;
+  std::int64_t serial_;  // tells this object's recorded steps from all others'
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::int64_t workspace_bytes_ = 0;
 

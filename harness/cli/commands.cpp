@@ -8,6 +8,7 @@ void add_commands(CLI::App& app, Action& chosen) {
   add_report_command(app, chosen);
   add_bench_command(app, chosen);
   add_check_command(app, chosen);
+  add_devices_command(app, chosen);
   add_model_command(app, chosen);
   add_score_command(app, chosen);
   add_data_command(app, chosen);

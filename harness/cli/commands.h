@@ -19,6 +19,7 @@ void add_run_command(CLI::App& app, Action& chosen);
 void add_report_command(CLI::App& app, Action& chosen);
 void add_bench_command(CLI::App& app, Action& chosen);
 void add_check_command(CLI::App& app, Action& chosen);
+void add_devices_command(CLI::App& app, Action& chosen);
 void add_model_command(CLI::App& app, Action& chosen);
 void add_score_command(CLI::App& app, Action& chosen);
 void add_data_command(CLI::App& app, Action& chosen);

@@ -26,7 +26,7 @@ void add_engine_options(CLI::App& sub, EngineOptions& options) {
       ->capture_default_str()
       ->option_text("TYPE")
       ->group(group);
-  sub.add_option("--device", options.device, "cpu, reference")
+  sub.add_option("--device", options.device, "cpu, cuda:N, reference (moebench devices lists them)")
       ->capture_default_str()
       ->option_text("NAME")
       ->group(group);

@@ -2,34 +2,17 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
-#include <numeric>
 #include <string>
 #include <tuple>
-#include <vector>
 
-#include "tests/conformance/op_cases.h"
+#include "tests/conformance/backend_case.h"
 
 // One suite for every backend: each op against the reference within a tolerance
 // (conformance_test.cpp), and its rows bit by bit whatever the batch and the threads
 // (rows_test.cpp). A program of the suite names its backends in one file.
 
 namespace moebench::conformance {
-
-struct BackendCase {
-  std::string name;
-  std::function<std::unique_ptr<Backend>(int threads)> make;
-};
-
-/// The backends of this program: host_backends.cpp, cuda_backends.cpp, ...
-std::vector<BackendCase> backends();
-
-inline std::vector<int> all_rows() {
-  std::vector<int> rows(kRows);
-  std::iota(rows.begin(), rows.end(), 0);
-  return rows;
-}
 
 class BackendTest : public testing::TestWithParam<std::tuple<BackendCase, OpCase>> {
  protected:

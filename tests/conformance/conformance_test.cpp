@@ -7,7 +7,10 @@
 namespace moebench::conformance {
 namespace {
 
-class Conformance : public BackendTest {};
+class Conformance : public BackendTest {
+ protected:
+  void SetUp() override { std::get<0>(GetParam()).prepare(true); }
+};
 
 TEST_P(Conformance, MatchesTheReference) {
   const auto backend = make(2), reference = make_reference_backend();

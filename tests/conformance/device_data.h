@@ -1,7 +1,5 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "engine/backends/backend.h"
+#include "engine/base/check.h"
 #include "engine/tensor/convert.h"
 
 namespace moebench::conformance {
@@ -102,7 +101,7 @@ inline void fill_blocks(std::vector<std::byte>& bytes, DType dtype, std::uint32_
         put_half(at, deviation / 1000);
         break;
       default:
-        FAIL() << "no recipe for random weights of type " << name(dtype);
+        MOEBENCH_CHECK(!"a recipe for random weights of this type");
     }
 }
 

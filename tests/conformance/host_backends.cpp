@@ -3,7 +3,7 @@
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/cpu/kernels.h"
 #include "engine/backends/reference/reference_backend.h"
-#include "tests/conformance/conformance.h"
+#include "tests/conformance/backend_case.h"
 
 namespace moebench::conformance {
 

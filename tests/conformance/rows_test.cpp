@@ -7,7 +7,10 @@
 namespace moebench::conformance {
 namespace {
 
-class RowsAlone : public BackendTest {};
+class RowsAlone : public BackendTest {
+ protected:
+  void SetUp() override { std::get<0>(GetParam()).prepare(false); }
+};
 
 TEST_P(RowsAlone, RowsDependOnThemselvesAlone) {
   const std::vector<int> everything = all_rows();

@@ -122,6 +122,21 @@ TEST(EmulatedExecution, WarpBarriersOrderTheirWarp) {
   EXPECT_SAYS(failure_of(exchange_in_warp, 1, 64, 0, data.data(), false), "shared memory is read");
 }
 
+__global__ void rotate_in_warp(int* data) {
+  __shared__ int values[32];
+  values[threadIdx.x] = data[threadIdx.x];
+  __syncwarp();
+  const int other = values[(threadIdx.x + 1) % 32] + values[(threadIdx.x + 2) % 32];
+  __syncwarp();
+  values[threadIdx.x] = values[threadIdx.x] + other;  // its own, after others have read it
+  data[threadIdx.x] = values[threadIdx.x];
+}
+
+TEST(EmulatedExecution, ReadsBeforeAWarpBarrierAreOver) {
+  const DeviceArray<int> data(std::vector<int>(32, 1));
+  EXPECT_EQ(failure_of(rotate_in_warp, 1, 32, 0, data.data()), "");
+}
+
 __global__ void all_write(int* data, bool atomically) {
   if (atomically)
     atomicAdd(data, 1);

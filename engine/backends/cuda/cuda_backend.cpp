@@ -8,6 +8,7 @@
 #include "engine/backends/cuda/cuda_error.h"
 #include "engine/backends/cuda/device_context.h"
 #include "engine/backends/cuda/device_memory.h"
+#include "engine/backends/cuda/graphs.h"
 #include "engine/backends/cuda/kernels/attention.cuh"
 #include "engine/backends/cuda/kernels/experts.cuh"
 #include "engine/backends/cuda/kernels/gated_mlp.cuh"
@@ -202,7 +203,10 @@ int attribute(cudaDeviceAttr which, int device) {
 class CudaBackend final : public Backend {
  public:
   CudaBackend(int index, const cudaDeviceProp& properties)
-      : index_(index), scratch_(stream_.stream()), uploader_(stream_.stream()) {
+      : index_(index),
+        scratch_(stream_.stream()),
+        uploader_(stream_.stream()),
+        graphs_(stream_.stream()) {
     device_.stream = stream_.stream();
     device_.blas = stream_.blas();
     device_.compute_capability = properties.major * 10 + properties.minor;
@@ -249,6 +253,10 @@ class CudaBackend final : public Backend {
     use_device();
     return std::make_unique<CudaMatrix>(uploader_, source, packed_dtype(source.dtype));
   }
+  std::size_t prepared_bytes(DType stored, std::int64_t n, std::int64_t k) const override {
+    refuse_unknown(stored);
+    return static_cast<std::size_t>(n) * packed_row_bytes(packed_dtype(stored), k);
+  }
   std::unique_ptr<Weight> prepare_vector(const TensorView& source) override {
     use_device();
     if (!can_convert_to_f32(source.dtype))
@@ -276,6 +284,13 @@ class CudaBackend final : public Backend {
     use_device();
     return std::make_unique<CudaExperts>(uploader_, sources, CudaExperts::plan(sources));
   }
+
+  bool replay(std::span<const std::int64_t> key) override {
+    use_device();
+    return graphs_.replay(key, scratch_.generation());
+  }
+  bool begin_recording(std::span<const std::int64_t> key) override { return graphs_.begin(key); }
+  void end_recording() override { graphs_.end(scratch_.generation()); }
 
   void embed(const Tensor& out, const Weight& embedding, const Tensor& token_ids) override {
     use_device();
@@ -356,6 +371,7 @@ class CudaBackend final : public Backend {
   Stream stream_;
   Scratch scratch_;
   Uploader uploader_;
+  Graphs graphs_;
   DeviceContext device_{};
   BackendInfo info_;
   std::vector<DeviceTarget> targets_;

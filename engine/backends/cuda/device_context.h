@@ -24,9 +24,12 @@ class Scratch {
   /// op, for all that it needs. Throws Error(kDevice) when there is too little memory.
   std::byte* take(std::size_t bytes);
   std::size_t size_bytes() const noexcept { return size_bytes_; }
+  /// Changes whenever the memory moved: what was recorded with the old address is void.
+  std::int64_t generation() const noexcept { return generation_; }
 
  private:
   cudaStream_t stream_;
+  std::int64_t generation_ = 0;
   std::byte* data_ = nullptr;
   std::size_t size_bytes_ = 0;
 };

@@ -95,6 +95,7 @@ std::byte* Scratch::take(std::size_t bytes) {
   cudaFree(data_);
   data_ = nullptr;
   size_bytes_ = 0;
+  ++generation_;
   // Some room, so that it grows a few times and then never again.
   const std::size_t room = bytes + bytes / 4;
   void* memory = nullptr;

@@ -98,10 +98,11 @@ void note_word(Word& word, std::uintptr_t address, std::uint8_t bytes, bool writ
     read = {tick, thread, epoch, bytes, false, false};
     return;
   }
-  if (read.thread != thread) {
-    read.several_warps = read.several_warps || read.thread / kWarpLanes != self->warp;
-    read.several_threads = read.several_threads || read.warp_epoch == epoch;
-  }
+  read.several_warps = read.several_warps || read.thread / kWarpLanes != self->warp;
+  if (read.warp_epoch != epoch)
+    read.several_threads = false;  // a warp barrier lies between: those reads are over
+  else
+    read.several_threads = read.several_threads || read.thread != thread;
   read.thread = thread;
   read.warp_epoch = epoch;
 }

@@ -37,7 +37,14 @@ struct Exchange {
 
 enum class State : std::uint8_t { kUnstarted, kReady, kAtBarrier, kAtCollective, kDone };
 
+struct PendingCopy {
+  AsyncCopy copy;
+  unsigned group;
+};
+
 struct Thread : Lane {
+  std::deque<PendingCopy> copies;
+  unsigned copy_group = 0;
   State state = State::kUnstarted;
   fcontext_t context = nullptr;  // where it waits
   std::size_t fiber = 0;         // whose stack it is on
@@ -173,7 +180,11 @@ void prepare_threads(const Launch& launch) {
 }
 
 bool run_block() {
-  for (Thread& t : block.threads) t.state = State::kUnstarted;
+  for (Thread& t : block.threads) {
+    t.state = State::kUnstarted;
+    t.copies.clear();
+    t.copy_group = 0;
+  }
   block.next_unstarted = block.n_at_barrier = block.n_done = 0;
   block.barrier_sum = 0;
   block.n_ready = 0;
@@ -403,6 +414,22 @@ void mma_product(const float* a, const float* b, float* product, const Where& wh
   });
   for (unsigned i = 0; i < 4; ++i) product[i] = e.product[g + i / 2 * 8][2 * t + i % 2];
   leave(e);
+}
+
+void note_async_copy(void* to, const void* from) {
+  Thread& thread = *static_cast<Thread*>(self);
+  thread.copies.push_back({{to, from}, thread.copy_group});
+}
+
+void close_async_group() { ++static_cast<Thread*>(self)->copy_group; }
+
+AsyncCopy next_arrived_copy(unsigned groups_left) {
+  Thread& thread = *static_cast<Thread*>(self);
+  if (thread.copies.empty() || thread.copies.front().group + groups_left >= thread.copy_group)
+    return {};
+  const AsyncCopy copy = thread.copies.front().copy;
+  thread.copies.pop_front();
+  return copy;
 }
 
 }  // namespace cuda_emulation

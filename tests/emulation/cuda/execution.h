@@ -73,6 +73,17 @@ void tile_product(const float* a, const float* b, float* product, const Where& w
 /// register (a: 8 values, b: 4, product: 4). Sums in double, rounded once.
 void mma_product(const float* a, const float* b, float* product, const Where& where);
 
+// Asynchronous copies of the running thread, in groups.
+struct AsyncCopy {
+  void* to = nullptr;
+  const void* from = nullptr;
+};
+void note_async_copy(void* to, const void* from);
+void close_async_group();
+/// The oldest copy that a wait for all but the last `groups_left` groups makes arrive; taken off
+/// the list. to is null when there is none left.
+AsyncCopy next_arrived_copy(unsigned groups_left);
+
 // --- Checks of memory accesses (access_checks.cpp), in builds whose kernels are compiled with
 // -fsanitize=thread: its calls are answered here instead of by libtsan.
 

@@ -10,13 +10,13 @@
 #include <numeric>
 #include <ostream>
 
-#include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/reference/reference_backend.h"
 #include "engine/engine.h"
 #include "engine/model/forward.h"
 #include "engine/model/model_source.h"
 #include "engine/model/weights.h"
 #include "engine/runtime/kv_cache.h"
+#include "tests/parity/engine/parity_backends.h"
 
 namespace moebench {
 namespace {
@@ -105,8 +105,7 @@ TEST_P(Parity, LogitsAndGreedyTokensAreTransformers) {
   const std::filesystem::path directory = case_directory(c.name);
   const ModelSource source =
       open_model(ModelFiles::open(c.format == "gguf" ? directory / "model.gguf" : directory));
-  const std::unique_ptr<Backend> backend =
-      c.backend == "cpu" ? make_cpu_backend(2) : make_reference_backend();
+  const std::unique_ptr<Backend> backend = parity_backends().at(c.backend)();
   Generator generator(source, *backend);
 
   const std::vector<float> logits = generator.step(golden.prompt);
@@ -148,7 +147,8 @@ std::vector<ParityCase> all_cases() {
   std::vector<ParityCase> cases;
   for (const std::string& name : case_names()) {
     for (const char* format : {"safetensors", "gguf"}) {
-      for (const char* backend : {"reference", "cpu"}) cases.push_back({name, format, backend});
+      for (const auto& [backend, make] : parity_backends())
+        cases.push_back({name, format, backend});
     }
   }
   return cases;
@@ -195,8 +195,11 @@ TEST_P(ExportedGguf, ComputesWhatTheSafetensorsCompute) {
   }
 }
 
+// Every program of this file has these cases; ctest wants names of their own.
 INSTANTIATE_TEST_SUITE_P(Families, ExportedGguf, testing::ValuesIn(case_names()),
-                         [](const auto& test) { return test.param; });
+                         [](const auto& test) {
+                           return test.param + "_beside_" + parity_backends().begin()->first;
+                         });
 
 }  // namespace
 }  // namespace moebench

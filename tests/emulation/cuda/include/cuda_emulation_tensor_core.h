@@ -6,7 +6,6 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
 #include "engine/tensor/convert.h"
 #include "tests/emulation/cuda/execution.h"
@@ -47,37 +46,19 @@ inline void ldmatrix_x4(std::uint32_t (&to)[4], const void* row, bool transposed
 
 /// cp.async: what a thread has under way arrives when it waits and no sooner; until then the
 /// destination holds NaNs, so that a missing wait shows.
-struct AsyncCopies {
-  struct Copy {
-    void* to;
-    const void* from;
-    unsigned group;
-  };
-  std::vector<Copy> pending;
-  unsigned group = 0;
-};
-inline AsyncCopies& async_copies() {
-  static std::vector<AsyncCopies> of_thread(kMaxBlockThreads);
-  return of_thread[thread_index().x];
-}
 inline void copy_async_16(void* to, const void* from) {
-  AsyncCopies& copies = async_copies();
   auto* const words = static_cast<std::uint32_t*>(to);
   for (unsigned i = 0; i < 4; ++i) words[i] = 0xffffffffu;
-  copies.pending.push_back({to, from, copies.group});
+  note_async_copy(to, from);
 }
-inline void commit_copies() { ++async_copies().group; }
+inline void commit_copies() { close_async_group(); }
 inline void wait_for_copies(unsigned groups_left) {
-  AsyncCopies& copies = async_copies();
-  std::size_t done = 0;
-  for (const AsyncCopies::Copy& copy : copies.pending) {
-    if (copy.group + groups_left >= copies.group) break;
+  for (;;) {
+    const AsyncCopy copy = next_arrived_copy(groups_left);
+    if (copy.to == nullptr) return;
     for (unsigned i = 0; i < 4; ++i)
       static_cast<std::uint32_t*>(copy.to)[i] = static_cast<const std::uint32_t*>(copy.from)[i];
-    ++done;
   }
-  copies.pending.erase(copies.pending.begin(),
-                       copies.pending.begin() + static_cast<std::ptrdiff_t>(done));
 }
 
 }  // namespace cuda_emulation

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "tests/conformance/op_cases.h"
+
+namespace moebench::conformance {
+
+struct BackendCase {
+  std::string name;
+  std::function<std::unique_ptr<Backend>(int threads)> make;
+  /// Called before a test. `thorough`: it runs its op once, so slow checks are welcome.
+  std::function<void(bool thorough)> prepare = [](bool) {};
+};
+
+/// The backends of this program: host_backends.cpp, cuda_backends.cpp, ...
+std::vector<BackendCase> backends();
+
+inline std::vector<int> all_rows() {
+  std::vector<int> rows(kRows);
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+}  // namespace moebench::conformance
