@@ -21,6 +21,12 @@ AttemptKey key_of(const SampleRecord& sample) {
   return {sample.task, sample.question_id, sample.attempt};
 }
 
+// "gsm8k-mini/9" comes before "gsm8k-mini/12".
+bool comes_before(const SampleRecord& a, const SampleRecord& b) {
+  return std::tuple(a.task, a.question_id.size(), a.question_id, a.attempt) <
+         std::tuple(b.task, b.question_id.size(), b.question_id, b.attempt);
+}
+
 std::string whole_text(const SampleRecord& sample) {
   return sample.thinking.empty() ? sample.output : sample.thinking + "</think>" + sample.output;
 }
@@ -62,6 +68,7 @@ OutputsFinding compare_outputs(const LoadedRun& baseline, const LoadedRun& candi
   std::map<AttemptKey, const SampleRecord*> others;
   for (const SampleRecord& sample : candidate.samples) others[key_of(sample)] = &sample;
   OutputsFinding finding;
+  const SampleRecord* first = nullptr;
   for (const SampleRecord& sample : baseline.samples) {
     const auto other = others.find(key_of(sample));
     if (other == others.end() || sample.output_sha256.empty() ||
@@ -70,8 +77,10 @@ OutputsFinding compare_outputs(const LoadedRun& baseline, const LoadedRun& candi
     ++finding.compared;
     if (sample.output_sha256 == other->second->output_sha256) continue;
     ++finding.changed;
-    if (!finding.first) finding.first = describe_change(sample, *other->second);
+    // Samples lie in order of completion, which a busy machine changes: the first is the least.
+    if (first == nullptr || comes_before(sample, *first)) first = &sample;
   }
+  if (first != nullptr) finding.first = describe_change(*first, *others.at(key_of(*first)));
   const std::string of =
       format_count(finding.changed) + " of " + format_count(finding.compared) + " outputs";
   if (finding.compared == 0) {

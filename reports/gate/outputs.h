@@ -30,7 +30,7 @@ struct ChangedOutput {
 struct OutputsFinding {
   GateVerdict verdict = GateVerdict::kInconclusive;
   std::int64_t compared = 0, changed = 0;
-  std::optional<ChangedOutput> first;  ///< in the baseline's order
+  std::optional<ChangedOutput> first;  ///< by task, question's number and attempt
   std::optional<TokenDivergence> divergence;
   std::string because;
 };
