@@ -18,6 +18,7 @@
 #include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "engine/base/error.h"
 
@@ -33,6 +34,7 @@ using ErrorCodeOf = boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kMaxHeaderBytes = 16 << 10;
+constexpr std::chrono::seconds kDiscardLimit{5};
 
 net::ip::address address_of(const std::string& host) {
   ErrorCodeOf error;
@@ -86,6 +88,7 @@ class Connection {
 
  private:
   net::awaitable<bool> exchange();
+  net::awaitable<void> discard_input();
   net::awaitable<bool> respond(HttpAnswer answer);
   net::awaitable<bool> follow(Generation& generation, Clock::time_point deadline);
   net::awaitable<bool> stream(Generation& generation, Clock::time_point deadline);
@@ -101,6 +104,7 @@ class Connection {
   unsigned version_ = 11;
   bool keep_alive_ = false, head_ = false;
   bool idle_ = false;
+  bool unread_ = false;  // the client may still be sending what nobody wants
 };
 
 class Server {
@@ -165,6 +169,18 @@ net::awaitable<void> Connection::run() {
     if (!go_on) break;
   }
   stream_.socket().shutdown(Tcp::socket::shutdown_send, error);
+  if (unread_) co_await discard_input();
+}
+
+// A client that is still sending would lose the answer to the reset that closing at once causes.
+net::awaitable<void> Connection::discard_input() {
+  ErrorCodeOf error;
+  std::vector<char> bytes(64 << 10);
+  stream_.expires_after(kDiscardLimit);
+  while (!error && !server_.stopping()) {
+    co_await stream_.async_read_some(net::buffer(bytes),
+                                     net::redirect_error(net::use_awaitable, error));
+  }
 }
 
 // One request and its reply; false when the connection is to end.
@@ -195,6 +211,7 @@ net::awaitable<bool> Connection::exchange() {
   keep_alive_ = false;
   // Answers are made before they are awaited: g++ 12 destroys temporaries of a co_await twice.
   if (error == http::error::body_limit || error == http::error::header_limit) {
+    unread_ = true;
     HttpAnswer answer = too_large(error == http::error::body_limit);
     co_return co_await respond(std::move(answer));
   }
