@@ -263,7 +263,9 @@ void WorkerClient::bury(Worker& worker, const std::string& cause) {
   const std::string why =
       "worker " + std::to_string(number(worker)) + " " + (cause.empty() ? end : "failed: " + cause);
   worker.process.reset();
-  if (!loaded_) {
+  ++worker.deaths_in_a_row;
+  // One death while loading may have any cause; at the second, the model has it.
+  if (!loaded_ && worker.deaths_in_a_row > 1) {
     throw Error(ErrorCode::kDevice, why + ", while loading " + worker.options.model, kRemedy);
   }
   if (!worker.expert_counts.empty()) {
@@ -288,7 +290,6 @@ void WorkerClient::bury(Worker& worker, const std::string& cause) {
     }
   }
 
-  ++worker.deaths_in_a_row;
   warnings_.push_back(why + "; " + std::to_string(lost.size()) +
                       " requests were in flight, and asked again");
   if (worker.deaths_in_a_row < settings_.most_deaths_in_a_row) {

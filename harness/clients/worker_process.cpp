@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +19,8 @@
 #include <optional>
 #include <thread>
 #include <utility>
+
+#include "harness/processes/child.h"
 
 namespace moebench {
 
@@ -97,12 +98,9 @@ std::optional<int> wait_for_exit(pid_t id) {
 }
 
 std::string describe_exit(int status) {
-  if (WIFSIGNALED(status)) {
-    const int number = WTERMSIG(status);
-    return "was killed by signal " + std::to_string(number) + " (" + ::strsignal(number) +
-           (number == SIGKILL ? ", as the system does when memory runs out" : "") + ")";
-  }
-  return "exited with code " + std::to_string(WEXITSTATUS(status));
+  if (!WIFSIGNALED(status)) return "ended with " + exit_text(status);
+  return "was killed by " + exit_text(status) +
+         (WTERMSIG(status) == SIGKILL ? ", as the system does when memory runs out" : "");
 }
 
 }  // namespace
@@ -171,10 +169,10 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& command)
     throw Error(ErrorCode::kIo,
                 command.front() + ": can't be started as a worker: " + std::strerror(errno));
   }
+  ::signal(SIGPIPE, SIG_IGN);  // writing to one that has died is no reason to die, too
   Pipe input = make_pipe(), output = make_pipe(), errors = make_pipe();
   const std::vector<std::string> arguments(command.begin() + 1, command.end());
-  // If this process died before the child asked to die with it, the pipe tells the child.
-  const auto die_with_parent = [](auto&) { ::prctl(PR_SET_PDEATHSIG, SIGKILL); };
+  const auto die_with_parent = [parent = ::getpid()](auto&) { die_with(parent); };
   try {
     state_->child = process::child(process::exe = command.front(), process::args = arguments,
                                    process::posix::fd.bind(STDIN_FILENO, input.read.get()),
@@ -219,9 +217,7 @@ std::string WorkerProcess::end() {
     if (s.broken.empty()) s.broken = status ? describe_exit(*status) : "can't be killed";
   }
   if (s.errors.open()) s.read_errors();
-  std::string said = s.stderr_tail;
-  while (!said.empty() && (said.back() == '\n' || said.back() == ' ')) said.pop_back();
-  if (said.size() > kStderrBytes) said.erase(0, said.size() - kStderrBytes);
+  const std::string said = last_lines(s.stderr_tail);
   return s.broken + (said.empty() ? "" : "; it wrote: " + said);
 }
 

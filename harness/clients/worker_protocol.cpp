@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "engine/base/container_traits.h"
+
 namespace moebench {
 
 namespace {
@@ -207,14 +209,6 @@ constexpr std::array<const char*, 7> kTypes = {"hello",  "load",   "ready", "fai
                                                "submit", "cancel", "events"};
 static_assert(kTypes.size() == std::variant_size_v<WorkerMessage>);
 
-template <class T>
-inline constexpr bool is_vector = false;
-template <class T>
-inline constexpr bool is_vector<std::vector<T>> = true;
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
 template <class T>
 inline constexpr bool is_pair = false;
 template <class A, class B>

@@ -14,11 +14,10 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <thread>
 
 #include "engine/base/error.h"
+#include "harness/processes/child.h"
 #include "harness/run/interrupt.h"
 
 namespace moebench {
@@ -26,9 +25,6 @@ namespace {
 
 namespace bp = boost::process;
 using Clock = std::chrono::steady_clock;
-
-constexpr std::size_t kTailBytes = 2000;
-constexpr int kTailLines = 15;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
@@ -43,38 +39,10 @@ double children_cpu_seconds() {
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-// The last lines of a program's stderr, indented, control characters made harmless.
+// For the end of an error's message.
 std::string stderr_tail(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary | std::ios::ate);
-  if (!in) return {};
-  const std::streamoff size = in.tellg();
-  const std::streamoff begin = std::max<std::streamoff>(0, size - std::streamoff{kTailBytes});
-  in.seekg(begin);
-  std::string text(std::istreambuf_iterator<char>(in), {});
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  if (text.empty()) return "\n  (its stderr is empty)";
-  int lines = 0;
-  std::size_t at = text.size();
-  while (at > 0 && lines < kTailLines) {
-    --at;
-    if (text[at] == '\n') ++lines;
-  }
-  if (at > 0) text.erase(0, at + 1);
-  std::string shown = "\n  its stderr ends with:\n    ";
-  for (const char c : text) {
-    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-    if (c == '\n')
-      shown += "\n    ";
-    else
-      shown += control ? '?' : c;
-  }
-  return shown;
-}
-
-std::string signal_name(int signal) {
-  const char* text = strsignal(signal);
-  return "signal " + std::to_string(signal) +
-         (text != nullptr ? std::string(" (") + text + ")" : "");
+  const std::string said = last_lines_of(file, "    ");
+  return said.empty() ? "\n  (its stderr is empty)" : "\n  its stderr ends with:\n    " + said;
 }
 
 }  // namespace
@@ -90,7 +58,8 @@ ProgramResult run_program(const ProgramCall& call) {
   CPU_ZERO(&cpus);
   for (const int cpu : call.cpus) CPU_SET(static_cast<unsigned>(cpu), &cpus);
   const bool pin = !call.cpus.empty();
-  const auto pin_child = [cpus, pin](auto&) {
+  const auto set_up = [cpus, pin, parent = ::getpid()](auto&) {
+    die_with(parent);
     if (pin) sched_setaffinity(0, sizeof cpus, &cpus);  // where the OS refuses, it runs anywhere
   };
 
@@ -102,8 +71,8 @@ ProgramResult run_program(const ProgramCall& call) {
     const auto start = [&](auto&& output) {
       return bp::child(bp::exe = call.program.string(), bp::args = call.arguments,
                        bp::std_in<bp::null, bp::std_out> output,
-                       bp::std_err > call.error_file.string(),
-                       bp::extend::on_exec_setup = pin_child, group);
+                       bp::std_err > call.error_file.string(), bp::extend::on_exec_setup = set_up,
+                       group);
     };
     child = call.output_file.empty() ? start(bp::null) : start(call.output_file.string());
   } catch (const bp::process_error& error) {
@@ -141,15 +110,13 @@ ProgramResult run_program(const ProgramCall& call) {
   result.cpu_seconds = children_cpu_seconds() - cpu_before;
   const int status = child.native_exit_code();
   if (WIFSIGNALED(status)) {
-    throw Error(
-        ErrorCode::kIo,
-        call.name + " crashed: " + signal_name(WTERMSIG(status)) + stderr_tail(call.error_file),
-        "run it by hand: " + call.program.string());
+    throw Error(ErrorCode::kIo,
+                call.name + " crashed: " + exit_text(status) + stderr_tail(call.error_file),
+                "run it by hand: " + call.program.string());
   }
   if (child.exit_code() != 0) {
     throw Error(ErrorCode::kIo,
-                call.name + " failed with exit code " + std::to_string(child.exit_code()) +
-                    stderr_tail(call.error_file),
+                call.name + " failed with " + exit_text(status) + stderr_tail(call.error_file),
                 "run it by hand: " + call.program.string());
   }
   return result;

@@ -2,7 +2,6 @@
 
 #include <netinet/in.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,12 +13,12 @@
 #include <boost/process/io.hpp>
 #include <boost/process/search_path.hpp>
 #include <cstdio>
-#include <fstream>
 #include <thread>
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "harness/clients/openai_transfers.h"
+#include "harness/processes/child.h"
 
 namespace moebench {
 
@@ -30,7 +29,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kTermLimit{10};
 constexpr std::chrono::milliseconds kProbePause{100};
-constexpr std::streamoff kTailBytes = 2000;
 
 std::filesystem::path new_log() {
   std::string pattern =
@@ -39,17 +37,6 @@ std::filesystem::path new_log() {
   if (file < 0) throw Error(ErrorCode::kIo, pattern + ": cannot be made");
   ::close(file);
   return pattern;
-}
-
-std::string tail_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary | std::ios::ate);
-  const std::streamoff size = file.tellg();
-  file.seekg(std::max<std::streamoff>(0, size - kTailBytes));
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  for (char& c : text) {
-    if (c != '\n' && static_cast<unsigned char>(c) < 0x20) c = ' ';
-  }
-  return text;
 }
 
 }  // namespace
@@ -88,10 +75,8 @@ ServerProcess::ServerProcess(const LaunchCommand& command) : log_(new_log()) {
         process::exe = program, process::args = rest,
         process::std_in<process::null, (process::std_out & process::std_err)>
             boost::filesystem::path(log_.string()),
-        child_->group, error, process::extend::on_exec_setup = [parent](auto&) {
-          ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-          if (::getppid() != parent) ::_exit(127);  // it died before that
-        });
+        child_->group, error,
+        process::extend::on_exec_setup = [parent](auto&) { die_with(parent); });
   }
   if (program.empty() || error) {
     std::filesystem::remove(log_);
@@ -118,7 +103,7 @@ ServerProcess::~ServerProcess() {
 
 void ServerProcess::fail(const std::string& what) {
   keep_log_ = true;
-  throw Error(ErrorCode::kDevice, "--launch: " + what + "; its last words:\n" + tail_of(log_),
+  throw Error(ErrorCode::kDevice, "--launch: " + what + "; its last words:\n" + last_lines_of(log_),
               "all it printed is in " + log_.string());
 }
 

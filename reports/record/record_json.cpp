@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
+#include "engine/base/container_traits.h"
 #include "engine/base/error.h"
 #include "reports/record/fields.h"
 #include "reports/record/record_files.h"
@@ -10,15 +11,6 @@ namespace moebench {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-template <class T>
-inline constexpr bool is_vector = false;
-template <class T>
-inline constexpr bool is_vector<std::vector<T>> = true;
-template <class T>
-inline constexpr bool is_optional = false;
-template <class T>
-inline constexpr bool is_optional<std::optional<T>> = true;
 
 [[noreturn]] void bad_record(const std::string& what) {
   throw Error(ErrorCode::kConfiguration, what,

@@ -1,5 +1,7 @@
 #include "engine/model/families.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -217,7 +219,8 @@ class ExportedConfig : public testing::Test {
     }
     return open_model(ModelFiles::open(folder_ / "out.gguf")).config;
   }
-  std::filesystem::path folder_ = std::filesystem::path(testing::TempDir()) / "exported_config";
+  std::filesystem::path folder_ =
+      std::filesystem::path(testing::TempDir()) / ("exported_config" + std::to_string(getpid()));
 };
 
 TEST_F(ExportedConfig, KeepsEveryWayToStretchRotations) {
