@@ -122,6 +122,8 @@ PlayResult Segment::play() {
 
   const auto segment = static_cast<std::int64_t>(record_.segments.size());
   record_.segments.push_back({utc_now(), "", 0, std::nullopt});
+  energy_.emplace(find_rapl_sources());
+  record_energy();  // a run that is killed says why its energy is not known, too
   write(RunStatus::kRunning);
 
   PlayListener listener;
@@ -130,7 +132,6 @@ PlayResult Segment::play() {
   listener.should_stop = interrupted;
   // The earlier samples are copied: the player reads them while finished() appends.
   const std::vector<SampleRecord> earlier = samples_;
-  energy_.emplace(find_rapl_sources());
   start_ = last_write_ = last_sync_ = Clock::now();
   const double cpu_before = process_cpu_seconds();
   const PlayResult result = moebench::play(plan_, attempts, client_, segment, earlier, listener);

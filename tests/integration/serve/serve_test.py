@@ -275,7 +275,7 @@ class ServeTest(program.ProgramTest):
     def test_speed_is_measured_through_the_server(self):
         self.start()
         result = self.run_program("bench", "--model", "openai:canary", "--base-url", self.url, "-p",
-                                  "64", "-g", "8", "-b", "2", "-r", "1", "--depth", "16")
+                                  "64", "-g", "64", "-b", "2", "-r", "1", "--depth", "16")
         self.assert_exit(result, 0)
         self.assertIn("pp64", result.stdout)
 
