@@ -156,7 +156,10 @@ GateResult gate_records(const GateArguments& arguments, const GateSettings& sett
       machine_differences(baselines[0].run, candidates[0].run);
   for (const std::string& difference : differences)
     result.notes.push_back("the machines differ in " + difference);
-  if (wanted(arguments, "outputs")) result.outputs = compare_outputs(baselines[0], candidates[0]);
+  if (wanted(arguments, "outputs")) {
+    result.outputs = compare_outputs(baselines[0], candidates[0]);
+    doubt_outputs_of_other_builds(*result.outputs, baselines[0].run, candidates[0].run);
+  }
   if (wanted(arguments, "accuracy"))
     result.accuracy = compare_accuracy(baselines[0], candidates[0],
                                        {settings.accuracy_minimum_effect, settings.alpha});
@@ -173,7 +176,8 @@ GateResult gate_google_benchmark(const GateArguments& arguments, const GateSetti
   result.candidate = new_file;
   result.alpha = settings.alpha;
   result.source =
-      "CPU time of each repetition (aggregates left out); exact rank-sum intervals, corrected for "
+      "CPU time of each repetition, real time where the benchmark's name says so (aggregates left "
+      "out); exact rank-sum intervals, corrected for "
       "the number of benchmarks. Repetitions tell the noise within one start of the program, not "
       "between two: interleave them, or gate on --instructions.";
   result.timing = compare_google_benchmark(parse_google_benchmark(read_file(old_file), old_file),

@@ -8,12 +8,16 @@
 
 #include "engine/base/error.h"
 #include "harness/environment/build.h"
+#include "harness/environment/environment.h"
 #include "harness/gate/program.h"
 
 namespace moebench {
 namespace {
 
 using std::filesystem::path;
+
+// Under callgrind a program takes 20 to 100 times as long, and a time-out is no finding.
+constexpr double kCallgrindPatience = 10;
 
 path find_valgrind() {
   const char* search = std::getenv("PATH");
@@ -41,7 +45,7 @@ double count_instructions(const path& program, const InstructionCount& what,
   call.arguments.push_back(program.string());
   call.arguments.insert(call.arguments.end(), what.arguments.begin(), what.arguments.end());
   call.error_file = scratch / (side + ".stderr");
-  call.timeout_seconds = timeout_seconds;
+  call.timeout_seconds = kCallgrindPatience * timeout_seconds;
   run_program(call);
   std::ifstream in(counts);
   std::string line;
@@ -68,6 +72,26 @@ TimingFinding finding_of(const InstructionCount& what, double before, double aft
   return finding;
 }
 
+// What a count says of this build on this machine, given where the stored one was made.
+void doubt(TimingFinding& finding, const InstructionFile& stored) {
+  const BuildInfo& build = build_info();
+  const auto inconclusive = [&](const std::string& because) {
+    finding.verdict = GateVerdict::kInconclusive;
+    finding.because = because;
+  };
+  if (stored.compiler != build.compiler)
+    return inconclusive("the stored counts are of " + stored.compiler + ", this build of " +
+                        build.compiler);
+  if (!stored.flags.empty() && stored.flags != build.flags)
+    return inconclusive("the stored counts are of a build with \"" + stored.flags +
+                        "\", this one's flags are \"" + build.flags + "\"");
+  const std::string cpu = read_environment().cpu;
+  if (finding.verdict == GateVerdict::kFail && !stored.cpu.empty() && stored.cpu != cpu)
+    inconclusive(finding.because + "; but the stored count was made on another CPU (" + stored.cpu +
+                 ", this is " + (cpu.empty() ? "unknown" : cpu) +
+                 "), for which the C library may choose other code");
+}
+
 }  // namespace
 
 InstructionFile read_instruction_file(const path& file) {
@@ -86,6 +110,8 @@ InstructionFile read_instruction_file(const path& file) {
   try {
     if (json.at("schema_version") != 1) refuse("has another schema_version than 1");
     result.compiler = json.at("compiler").get<std::string>();
+    result.flags = json.value("flags", "");
+    result.cpu = json.value("cpu", "");
     for (const nlohmann::json& entry : json.at("counts")) {
       InstructionCount count;
       count.name = entry.at("name").get<std::string>();
@@ -103,7 +129,8 @@ InstructionFile read_instruction_file(const path& file) {
 }
 
 std::string to_json(const InstructionFile& file) {
-  nlohmann::ordered_json json = {{"schema_version", 1}, {"compiler", file.compiler}};
+  nlohmann::ordered_json json = {
+      {"schema_version", 1}, {"compiler", file.compiler}, {"flags", file.flags}, {"cpu", file.cpu}};
   json["counts"] = nlohmann::ordered_json::array();
   for (const InstructionCount& count : file.counts)
     json["counts"].push_back({{"name", count.name},
@@ -122,7 +149,7 @@ GateResult gate_instructions(const InstructionGate& gate) {
   GateResult result;
   result.candidate = gate.candidate.string();
   result.baseline = gate.baseline.empty() ? "the stored counts" : gate.baseline.string();
-  result.alpha = settings.alpha;
+  result.alpha = 0;
   result.source = "Instructions of one start of each program, counted by callgrind.";
   const double least = settings.instructions_minimum_effect;
   if (!gate.stored) {
@@ -132,18 +159,13 @@ GateResult gate_instructions(const InstructionGate& gate) {
         finding_of(whole, before, count(gate.candidate, whole, "candidate"), least));
     return result;
   }
-  const std::string compiler = build_info().compiler;
   for (const InstructionCount& what : gate.stored->counts) {
     if (!(what.instructions > 0))
       throw Error(ErrorCode::kConfiguration, what.name + ": no count is stored",
                   "moebench gate --instructions ... --write-counts FILE");
     TimingFinding finding =
         finding_of(what, what.instructions, count(gate.candidate, what, "candidate"), least);
-    if (gate.stored->compiler != compiler) {
-      finding.verdict = GateVerdict::kInconclusive;
-      finding.because =
-          "the stored counts are of " + gate.stored->compiler + ", this build of " + compiler;
-    }
+    doubt(finding, *gate.stored);
     result.timing.push_back(std::move(finding));
   }
   return result;
@@ -154,6 +176,8 @@ InstructionFile count_again(const InstructionFile& file, const path& program,
   const ScratchFolder scratch("");
   InstructionFile again = file;
   again.compiler = build_info().compiler;
+  again.flags = build_info().flags;
+  again.cpu = read_environment().cpu;
   for (InstructionCount& what : again.counts)
     what.instructions = count_instructions(program, what, "candidate", scratch.path(),
                                            settings.run_timeout_seconds);

@@ -20,10 +20,12 @@ struct InstructionCount {
   double instructions = 0;
 };
 
-/// A file of counts: {"schema_version": 1, "compiler": "...", "counts": [{"name", "arguments",
-/// "function", "instructions"}]}.
+/// A file of counts: {"schema_version": 1, "compiler", "flags", "cpu", "counts": [{"name",
+/// "arguments", "function", "instructions"}]}.
 struct InstructionFile {
   std::string compiler;  ///< whose code was counted; another one's is another program
+  std::string flags;     ///< of the compiler; others make another program; may be missing
+  std::string cpu;  ///< where it was counted: the C library chooses its code by it; may be missing
   std::vector<InstructionCount> counts;
 };
 /// Throws Error(kUsage, kConfiguration) for a file that is none.
@@ -40,8 +42,9 @@ struct InstructionGate {
 };
 
 /// The gate on instruction counts. A difference is a fact, not an estimate: it fails from the
-/// minimum effect on, whatever else the machine does. Stored counts of another compiler are
-/// inconclusive. Throws Error(kUsage) where there is no valgrind, and as run_program does.
+/// minimum effect on, whatever else the machine does. Stored counts of another compiler or other
+/// flags are inconclusive; so are more instructions than were stored on another model of CPU.
+/// Throws Error(kUsage) where there is no valgrind, and as run_program does.
 GateResult gate_instructions(const InstructionGate& gate);
 
 /// The same counts, measured on `program` now.

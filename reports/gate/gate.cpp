@@ -49,10 +49,12 @@ Table timing_table(const GateResult& result) {
                           percent_cell(finding.metric.minimum_effect),
                           text_cell(to_string(finding.verdict))});
   }
-  table.note =
-      "Worse is positive, whichever the figure's direction. The intervals hold for all looks and "
-      "figures together: two equal programs fail the gate with a chance of at most " +
-      format_percent(result.alpha, 2) + " %.";
+  table.note = "Worse is positive, whichever the figure's direction. ";
+  table.note += result.alpha > 0
+                    ? "The intervals hold for all looks and figures together: two equal programs "
+                      "fail the gate with a chance of at most " +
+                          format_percent(result.alpha, 2) + " %."
+                    : std::string("These are counts, not estimates: they have no interval.");
   return table;
 }
 

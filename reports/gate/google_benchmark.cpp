@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "engine/base/error.h"
@@ -24,6 +26,14 @@ bool is_aggregate(const json& entry, const std::string& name) {
   constexpr std::array kSuffixes = {"_mean", "_median", "_stddev", "_cv", "_BigO", "_RMS"};
   return std::any_of(kSuffixes.begin(), kSuffixes.end(),
                      [&](const char* suffix) { return name.ends_with(suffix); });
+}
+
+// What the benchmark's author chose to judge: UseRealTime and UseManualTime say so in the name, and
+// then the CPU time means little (of a GPU's kernel, of other threads' work).
+const char* time_key(const std::string& name) {
+  const bool real = name.find("/real_time") != std::string::npos ||
+                    name.find("/manual_time") != std::string::npos;
+  return real ? "real_time" : "cpu_time";
 }
 
 double nanoseconds(const std::string& unit) {
@@ -52,6 +62,7 @@ GoogleBenchmarkFile parse_google_benchmark(std::string_view text, const std::str
         cpus != context->end() && cpus->is_number_integer())
       result.cpus = cpus->get<std::int64_t>();
   }
+  std::map<std::string, std::size_t> places;
   for (const json& entry : file["benchmarks"]) {
     if (!entry.is_object()) refuse("an entry of \"benchmarks\" is no object");
     const std::string full = text_of(entry, "name");
@@ -59,24 +70,29 @@ GoogleBenchmarkFile parse_google_benchmark(std::string_view text, const std::str
     if (is_aggregate(entry, full)) continue;
     const std::string run_name = text_of(entry, "run_name"),
                       name = run_name.empty() ? full : run_name;
-    if (const auto failed = entry.find("error_occurred");
-        failed != entry.end() && failed->is_boolean() && failed->get<bool>()) {
-      result.errors.push_back(name + ": " + text_of(entry, "error_message"));
+    const auto told = [&](const char* key) {
+      const auto value = entry.find(key);
+      return value != entry.end() && value->is_boolean() && value->get<bool>();
+    };
+    if (told("error_occurred")) {
+      result.errors.push_back({name, text_of(entry, "error_message")});
       continue;
     }
-    const auto time = entry.find("cpu_time");
+    if (told("skipped")) continue;  // since 1.8: neither measured nor wrong
+    const char* const key = time_key(name);
+    const auto time = entry.find(key);
     const double unit = nanoseconds(text_of(entry, "time_unit"));
     if (time == entry.end() || !time->is_number() || unit == 0)
-      refuse(name + ": no \"cpu_time\" in a unit that is known");
+      refuse(name + ": no \"" + key + "\" in a unit that is known");
     const double ns = time->get<double>() * unit;
-    if (!(ns > 0)) refuse(name + ": \"cpu_time\" is not positive");
-    auto known = std::find_if(result.benchmarks.begin(), result.benchmarks.end(),
-                              [&](const auto& benchmark) { return benchmark.name == name; });
-    if (known == result.benchmarks.end()) known = result.benchmarks.insert(known, {name, {}});
-    if (known->cpu_ns.size() >= kMaxRepetitions) refuse(name + ": more than 1,000 repetitions");
-    known->cpu_ns.push_back(ns);
+    if (!(ns > 0)) refuse(name + ": \"" + key + "\" is not positive");
+    const auto [place, is_new] = places.emplace(name, result.benchmarks.size());
+    if (is_new) result.benchmarks.push_back({name, {}});
+    std::vector<double>& repetitions = result.benchmarks[place->second].ns;
+    if (repetitions.size() >= kMaxRepetitions) refuse(name + ": more than 1,000 repetitions");
+    repetitions.push_back(ns);
   }
-  if (result.benchmarks.empty())
+  if (result.benchmarks.empty() && result.errors.empty())
     refuse(
         "holds no single repetition (only aggregates; run it without "
         "--benchmark_report_aggregates_only)");
@@ -87,29 +103,40 @@ std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& b
                                                     const GoogleBenchmarkFile& candidate,
                                                     double minimum_effect, double alpha,
                                                     std::vector<std::string>& notes) {
+  std::map<std::string, const std::vector<double>*> others;
+  for (const auto& benchmark : candidate.benchmarks) others[benchmark.name] = &benchmark.ns;
+  std::map<std::string, std::string> broken;
+  for (const auto& error : candidate.errors) broken.emplace(error.name, error.message);
   std::vector<UnpairedFigure> figures;
+  std::vector<TimingFinding> findings;
   std::string missing;
   for (const auto& benchmark : baseline.benchmarks) {
-    const auto other = std::find_if(candidate.benchmarks.begin(), candidate.benchmarks.end(),
-                                    [&](const auto& b) { return b.name == benchmark.name; });
-    if (other == candidate.benchmarks.end()) {
+    const GatedMetric metric{benchmark.name, benchmark.name, false, minimum_effect, true};
+    if (const auto error = broken.find(benchmark.name); error != broken.end()) {
+      TimingFinding finding;
+      finding.metric = metric;
+      finding.verdict = GateVerdict::kFail;
+      finding.interval = {-std::numeric_limits<double>::infinity(),
+                          std::numeric_limits<double>::infinity()};
+      finding.because = "it works in the baseline and fails in the candidate: " + error->second;
+      findings.push_back(std::move(finding));
+    } else if (const auto other = others.find(benchmark.name); other != others.end()) {
+      figures.push_back({metric, benchmark.ns, *other->second});
+    } else {
       missing += (missing.empty() ? "" : ", ") + benchmark.name;
-      continue;
     }
-    GatedMetric metric{benchmark.name, benchmark.name, false, minimum_effect, true};
-    figures.push_back({metric, benchmark.cpu_ns, other->cpu_ns});
   }
-  if (figures.empty())
+  if (figures.empty() && findings.empty())
     throw Error(ErrorCode::kConfiguration, "the two files share no benchmark",
                 "results of the same benchmark program");
   if (!missing.empty()) notes.push_back("only in the baseline: " + missing);
   for (const auto* file : {&baseline, &candidate}) {
     const std::string which = file == &baseline ? "baseline" : "candidate";
-    for (const std::string& error : file->errors) notes.push_back(which + " failed: " + error);
+    for (const auto& error : file->errors)
+      notes.push_back(which + " failed: " + error.name + ": " + error.message);
     if (file->library_build_type == "debug")
       notes.push_back("the " + which + "'s benchmark library is a debug build");
   }
-  std::vector<TimingFinding> findings = decide_unpaired(figures, alpha);
   // Only what both files tell can differ: names of hosts are often removed.
   std::string other_machine;
   if (!baseline.host.empty() && !candidate.host.empty() && baseline.host != candidate.host)
@@ -117,11 +144,13 @@ std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& b
   else if (baseline.cpus > 0 && candidate.cpus > 0 && baseline.cpus != candidate.cpus)
     other_machine =
         std::to_string(baseline.cpus) + " and " + std::to_string(candidate.cpus) + " CPUs";
-  if (other_machine.empty()) return findings;
-  notes.push_back("measured on different machines: " + other_machine);
-  for (TimingFinding& finding : findings) {
-    finding.verdict = GateVerdict::kInconclusive;
-    finding.because = "measured on different machines (" + other_machine + ")";
+  if (!other_machine.empty()) notes.push_back("measured on different machines: " + other_machine);
+  for (TimingFinding& finding : decide_unpaired(figures, alpha)) {
+    if (!other_machine.empty()) {
+      finding.verdict = GateVerdict::kInconclusive;
+      finding.because = "measured on different machines (" + other_machine + ")";
+    }
+    findings.push_back(std::move(finding));
   }
   return findings;
 }

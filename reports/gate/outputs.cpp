@@ -100,6 +100,21 @@ OutputsFinding compare_outputs(const LoadedRun& baseline, const LoadedRun& candi
   return finding;
 }
 
+void doubt_outputs_of_other_builds(OutputsFinding& finding, const RunRecord& baseline,
+                                   const RunRecord& candidate) {
+  if (finding.verdict != GateVerdict::kFail) return;
+  std::string other;
+  if (baseline.build.compiler != candidate.build.compiler)
+    other = baseline.build.compiler + " and " + candidate.build.compiler + " built the two";
+  else if (baseline.environment.os != candidate.environment.os)
+    other = "the two ran on " + baseline.environment.os + " and " + candidate.environment.os;
+  if (other.empty()) return;
+  finding.verdict = GateVerdict::kInconclusive;
+  finding.because += "; but " + other +
+                     ", which may round otherwise: gate both programs on one "
+                     "machine (--baseline-bin) to tell";
+}
+
 AccuracyFinding compare_accuracy(const LoadedRun& baseline, const LoadedRun& candidate,
                                  const AccuracyLimits& limits) {
   struct Question {

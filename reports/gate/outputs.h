@@ -41,6 +41,12 @@ struct OutputsFinding {
 /// no attempt.
 OutputsFinding compare_outputs(const LoadedRun& baseline, const LoadedRun& candidate);
 
+/// For records that may come from two machines: a failed finding becomes inconclusive, with the
+/// reason, where another compiler made the code, or another system's C library rounded (its exp,
+/// its log).
+void doubt_outputs_of_other_builds(OutputsFinding& finding, const RunRecord& baseline,
+                                   const RunRecord& candidate);
+
 struct AccuracyFinding {
   std::string task;  ///< empty: over all tasks
   GateVerdict verdict = GateVerdict::kInconclusive;

@@ -36,10 +36,15 @@ std::vector<TimingFinding> decide_stored(std::span<const LoadedRun> baselines,
 struct GoogleBenchmarkFile {
   struct Benchmark {
     std::string name;
-    std::vector<double> cpu_ns;  ///< CPU time an iteration, one a repetition; aggregates left out
+    /// Time an iteration, one a repetition; aggregates left out. CPU time, but the real (or the
+    /// manual) time where the benchmark's author asked for it (UseRealTime, UseManualTime).
+    std::vector<double> ns;
   };
-  std::vector<Benchmark> benchmarks;  ///< those with an error are left out, and are in `errors`
-  std::vector<std::string> errors;
+  struct Failure {
+    std::string name, message;
+  };
+  std::vector<Benchmark> benchmarks;
+  std::vector<Failure> errors;  ///< repetitions that called SkipWithError
   std::string host, library_build_type;
   std::int64_t cpus = 0;
 };
@@ -47,7 +52,8 @@ struct GoogleBenchmarkFile {
 GoogleBenchmarkFile parse_google_benchmark(std::string_view json, const std::string& where);
 
 /// One figure a benchmark that both files hold; throws Error(kConfiguration) where they share none.
-/// What only one of them holds, other hosts and debug builds are told in `notes`.
+/// A benchmark that works in the baseline and calls SkipWithError in the candidate fails. What only
+/// one of them holds, other hosts and debug builds are told in `notes`.
 std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& baseline,
                                                     const GoogleBenchmarkFile& candidate,
                                                     double minimum_effect, double alpha,

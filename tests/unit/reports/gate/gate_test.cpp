@@ -247,6 +247,41 @@ TEST(GoogleBenchmark, OneRepetitionTellsNothing) {
   EXPECT_NE(findings[0].because.find("repetitions"), std::string::npos);
 }
 
+TEST(GoogleBenchmark, RealTimeIsJudgedWhereTheNameAsksForIt) {
+  const auto json = [](const std::string& name, double scale) {
+    nlohmann::json file;
+    for (int i = 0; i < 10; ++i)
+      file["benchmarks"].push_back({{"name", name},
+                                    {"run_type", "iteration"},
+                                    {"cpu_time", 5},
+                                    {"real_time", scale * (2 + 0.01 * i)},
+                                    {"time_unit", "ms"}});
+    return file.dump();
+  };
+  for (const char* name :
+       {"kernel/real_time", "kernel/manual_time", "kernel/8/real_time/threads:2"})
+    EXPECT_EQ(compare_json(json(name, 1), json(name, 1.2))[0].verdict, GateVerdict::kFail) << name;
+  EXPECT_NE(compare_json(json("kernel", 1), json("kernel", 1.2))[0].verdict, GateVerdict::kFail);
+}
+
+TEST(GoogleBenchmark, ABenchmarkThatFailsInTheCandidateAloneFails) {
+  nlohmann::json broken = nlohmann::json::parse(benchmark_json(1, 10));
+  for (nlohmann::json& entry : broken["benchmarks"])
+    if (entry["run_name"] == "matmul/1") {
+      entry["error_occurred"] = true;
+      entry["error_message"] = "wrong product";
+    }
+  const auto worse = compare_json(benchmark_json(1, 10), broken.dump());
+  ASSERT_EQ(worse.size(), 2u);
+  EXPECT_EQ(worse[0].verdict, GateVerdict::kFail);
+  EXPECT_NE(worse[0].because.find("wrong product"), std::string::npos);
+  EXPECT_EQ(worse[1].verdict, GateVerdict::kPass);
+  // Broken before, mended now, is no failure.
+  const auto mended = compare_json(broken.dump(), benchmark_json(1, 10));
+  ASSERT_EQ(mended.size(), 1u);
+  EXPECT_EQ(mended[0].verdict, GateVerdict::kPass);
+}
+
 TEST(GoogleBenchmark, OtherHostsAreInconclusive) {
   EXPECT_EQ(compare_json(benchmark_json(1, 10, "a"), benchmark_json(2, 10, "b"))[0].verdict,
             GateVerdict::kInconclusive);
