@@ -49,6 +49,11 @@ void add_remote_options(CLI::App& sub, RemoteOptions& remote) {
   sub.add_option("--api-key-env", remote.api_key_variable, "Variable that holds the API key")
       ->option_text("VAR")
       ->group(group);
+  sub.add_option("--ca-file", remote.ca_file,
+                 "Trust servers whose certificate is signed by those in FILE (PEM); default: by "
+                 "those that the system trusts")
+      ->option_text("FILE")
+      ->group(group);
   sub.add_option("--launch", remote.launch,
                  "Start the server first: a recipe (llama.cpp, llama-cpp-python, vllm, sglang) or "
                  "a command with {port}")

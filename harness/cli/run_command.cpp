@@ -193,6 +193,10 @@ void add_run_command(CLI::App& app, Action& chosen) {
           "OpenAI-compatible servers, as http://127.0.0.1:8080/v1; several share the load",
           "URL,...", servers);
   setting("--api-key-env", "api-key-env", "Variable that holds the API key", "VAR", servers);
+  setting("--ca-file", "ca-file",
+          "Trust servers whose certificate is signed by those in FILE (PEM); default: by those "
+          "that the system trusts",
+          "FILE", servers);
   setting(
       "--launch", "launch",
       "Start the server first: a recipe (llama.cpp, llama-cpp-python, vllm, sglang) or a command "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <utility>
 
 #include "engine/base/error.h"
@@ -52,6 +53,13 @@ std::string read_key(const std::string& variable) {
   return key;
 }
 
+std::string readable(const std::string& ca_file) {
+  if (!ca_file.empty() && !std::ifstream(ca_file).good()) {
+    throw Error(ErrorCode::kUsage, "--ca-file: " + ca_file + " cannot be read");
+  }
+  return ca_file;
+}
+
 std::string join(const std::vector<std::string>& parts) {
   std::string text;
   for (const std::string& part : parts) text += (text.empty() ? "" : ", ") + part;
@@ -99,6 +107,7 @@ OpenAiClient::OpenAiClient(const std::string& model, std::int64_t max_in_flight,
       max_in_flight_(max_in_flight),
       model_(model),
       api_key_(read_key(options_.api_key_variable)),
+      transfers_(readable(options_.ca_file)),
       random_(std::random_device{}()) {
   if (options_.base_urls.empty()) {
     throw Error(ErrorCode::kUsage, "--model openai:" + model + " needs the server's address",
@@ -144,7 +153,9 @@ void OpenAiClient::probe() {
     const HttpEnd& end = ends.front();
     if (end.status == 0) {
       throw Error(ErrorCode::kIo, url + ": no answer: " + without_key(end.failure),
-                  "start the server, or mend --base-url");
+                  end.failure.find("certificate") != std::string::npos
+                      ? "--ca-file FILE tells whose signature to trust"
+                      : "start the server, or mend --base-url");
     }
     if (end.status == 401 || end.status == 403) {
       throw Error(
@@ -390,6 +401,10 @@ void OpenAiClient::end(const HttpEnd& end) {
   --active_;
   Endpoint& endpoint = *job.endpoint;
   --endpoint.in_flight;
+  if (end.resent > 0) {
+    const std::lock_guard lock(mutex_);
+    retries_["a connection that had closed"] += end.resent;
+  }
   if (end.status != 0) {
     last_answer_ = Clock::now();
     endpoint.failures = 0;

@@ -3,7 +3,6 @@
 #include <curl/curl.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <mutex>
 
@@ -16,6 +15,17 @@ namespace {
 constexpr long kConnectMilliseconds = 15'000;
 constexpr std::size_t kMaxHeaderBytes = 64 << 10;
 
+bool is_on_this_machine(std::string_view url) {
+  const std::size_t scheme = url.find("//");
+  const std::string_view host = scheme == url.npos ? url : url.substr(scheme + 2);
+  for (const std::string_view own : {"127.0.0.1", "localhost", "[::1]"}) {
+    if (!host.starts_with(own)) continue;
+    const std::string_view rest = host.substr(own.size());
+    if (rest.empty() || rest.front() == ':' || rest.front() == '/') return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 struct HttpTransfers::Transfer {
@@ -24,6 +34,8 @@ struct HttpTransfers::Transfer {
   CURL* curl = nullptr;
   curl_slist* headers = nullptr;
   std::size_t header_bytes = 0;
+  std::size_t sent_bytes = 0;  // of the body
+  int resent = 0;
   bool refused = false;  // by on_data
   char error[CURL_ERROR_SIZE] = {};
 
@@ -35,6 +47,7 @@ struct HttpTransfers::Transfer {
 
 struct HttpTransfers::Impl {
   CURLM* multi = nullptr;
+  std::string ca_file;
   std::map<std::uint64_t, std::unique_ptr<Transfer>> transfers;
 
   static std::size_t on_data(char* data, std::size_t size, std::size_t count, void* user) {
@@ -55,6 +68,22 @@ struct HttpTransfers::Impl {
     return transfer.header_bytes > kMaxHeaderBytes ? 0 : size * count;
   }
 
+  static std::size_t on_send(char* data, std::size_t size, std::size_t count, void* user) {
+    auto& transfer = *static_cast<Transfer*>(user);
+    const std::size_t n = transfer.call.body.copy(data, size * count, transfer.sent_bytes);
+    transfer.sent_bytes += n;
+    return n;
+  }
+
+  // libcurl sends a request again by itself when a kept connection turns out to be closed.
+  static int on_rewind(void* user, curl_off_t offset, int origin) {
+    auto& transfer = *static_cast<Transfer*>(user);
+    if (offset != 0 || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+    transfer.sent_bytes = 0;
+    ++transfer.resent;
+    return CURL_SEEKFUNC_OK;
+  }
+
   void drop(std::uint64_t id) {
     const auto found = transfers.find(id);
     if (found == transfers.end()) return;
@@ -63,7 +92,8 @@ struct HttpTransfers::Impl {
   }
 };
 
-HttpTransfers::HttpTransfers() : impl_(std::make_unique<Impl>()) {
+HttpTransfers::HttpTransfers(std::string ca_file) : impl_(std::make_unique<Impl>()) {
+  impl_->ca_file = std::move(ca_file);
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   impl_->multi = curl_multi_init();
@@ -90,6 +120,11 @@ void HttpTransfers::start(std::uint64_t id, HttpCall call) {
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
   curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!impl_->ca_file.empty()) {
+    curl_easy_setopt(curl, CURLOPT_CAINFO, impl_->ca_file.c_str());
+    curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);  // these certificates, and none besides
+  }
+  if (is_on_this_machine(c.url)) curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, long{CURL_HTTP_VERSION_1_1});
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
@@ -103,7 +138,11 @@ void HttpTransfers::start(std::uint64_t id, HttpCall call) {
   curl_easy_setopt(curl, CURLOPT_HEADERDATA, transfer.get());
   if (!c.body.empty()) {
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(c.body.size()));
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, c.body.c_str());
+    curl_easy_setopt(curl, CURLOPT_POST, 1L);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, &Impl::on_send);
+    curl_easy_setopt(curl, CURLOPT_READDATA, transfer.get());
+    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, &Impl::on_rewind);
+    curl_easy_setopt(curl, CURLOPT_SEEKDATA, transfer.get());
     header("Content-Type: application/json");
     header("Expect:");
   }
@@ -135,6 +174,7 @@ std::vector<HttpEnd> HttpTransfers::poll(std::chrono::milliseconds timeout) {
       curl_easy_getinfo(transfer.curl, CURLINFO_RESPONSE_CODE, &status);
       curl_easy_getinfo(transfer.curl, CURLINFO_RETRY_AFTER, &retry_after);
       end.status = static_cast<int>(status);
+      end.resent = transfer.resent;
       if (retry_after > 0) end.retry_after = std::chrono::seconds(retry_after);
       if (code != CURLE_OK && !transfer.refused) {
         end.failure = transfer.error[0] != '\0' ? transfer.error : curl_easy_strerror(code);

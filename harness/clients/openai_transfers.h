@@ -26,15 +26,17 @@ struct HttpEnd {
   int status = 0;       ///< 0: no response
   std::string failure;  ///< what broke it; empty: a whole response came
   bool timed_out = false;
+  int resent = 0;  ///< how often the body went out again, as a kept connection had closed
   std::optional<std::chrono::seconds> retry_after;
 };
 
 /// Many HTTP calls at once, over connections that are kept. Certificates are verified, redirects
-/// are not followed (a key would go along), and only http and https are spoken. One thread uses it,
-/// apart from wake().
+/// are not followed (a key would go along), only http and https are spoken, and what is on this
+/// machine is asked without a proxy. One thread uses it, apart from wake().
 class HttpTransfers {
  public:
-  HttpTransfers();
+  /// `ca_file`: see RemoteOptions.
+  explicit HttpTransfers(std::string ca_file = {});
   ~HttpTransfers();
 
   void start(std::uint64_t id, HttpCall call);

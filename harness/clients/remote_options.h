@@ -11,7 +11,9 @@ struct RemoteOptions {
   /// Up to and with the version, as "http://127.0.0.1:8080/v1". Several serve the same model; each
   /// request goes to the one with the fewest in flight.
   std::vector<std::string> base_urls;
-  std::string api_key_variable;    ///< of the environment; empty: no key is sent
+  std::string api_key_variable;  ///< of the environment; empty: no key is sent
+  /// Certificates (PEM) that a server's must be signed by; empty: those that the system trusts.
+  std::string ca_file;
   std::string launch;              ///< a command or a recipe that starts the server; empty: none
   double requests_per_second = 0;  ///< 0: no limit
   std::chrono::milliseconds request_limit{600'000};  ///< one attempt, from start to its last byte

@@ -143,6 +143,7 @@ const std::map<std::string, Setter>& setters() {
       {"base-url", [](S& s, const std::string& name,
                       const std::string& text) { s.remote.base_urls = split_list(name, text); }},
       {"api-key-env", remote_text(&RemoteOptions::api_key_variable)},
+      {"ca-file", remote_text(&RemoteOptions::ca_file)},
       {"launch", remote_text(&RemoteOptions::launch)},
       {"request-rate", remote_number<double>(&RemoteOptions::requests_per_second, 1e-6, 1e6)},
       {"request-seconds", set_request_limit},

@@ -100,7 +100,7 @@ class Connection {
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_;
   std::shared_ptr<Wake> wake_;
-  std::string path_;
+  std::string page_ = "other";
   unsigned version_ = 11;
   bool keep_alive_ = false, head_ = false;
   bool idle_ = false;
@@ -191,11 +191,30 @@ net::awaitable<bool> Connection::exchange() {
   parser.body_limit(static_cast<std::uint64_t>(server_.options.max_body_bytes));
 
   idle_ = true;
+  page_ = "other";
   stream_.expires_after(server_.options.idle_limit);
   co_await http::async_read_header(stream_, buffer_, parser,
                                    net::redirect_error(net::use_awaitable, error));
   idle_ = false;
+  HttpRequest request;
   if (!error) {
+    const auto& message = parser.get();
+    version_ = message.version();
+    head_ = message.method() == http::verb::head;
+    request.method = std::string(message.method_string());
+    const std::string target(message.target());
+    request.path = target.substr(0, target.find('?'));
+    request.authorization = std::string(message[http::field::authorization]);
+    request.content_type = std::string(message[http::field::content_type]);
+    page_ = server_.service.page(request.path);
+    // A stranger's body is not even read.
+    std::optional<HttpAnswer> refusal = server_.service.refusal(request);
+    if (refusal && !parser.is_done()) {
+      unread_ = true;
+      keep_alive_ = false;
+      HttpAnswer answer = *std::move(refusal);
+      co_return co_await respond(std::move(answer));
+    }
     stream_.expires_after(server_.options.transfer_limit);
     if (parser.get()[http::field::expect] == "100-continue") {
       const std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -223,19 +242,8 @@ net::awaitable<bool> Connection::exchange() {
   }
   if (error) co_return false;  // left, or too slow
 
-  HttpRequest request;
-  {
-    auto message = parser.release();
-    keep_alive_ = message.keep_alive();
-    head_ = message.method() == http::verb::head;
-    request.method = std::string(message.method_string());
-    const std::string target(message.target());
-    request.path = target.substr(0, target.find('?'));
-    request.authorization = std::string(message[http::field::authorization]);
-    request.content_type = std::string(message[http::field::content_type]);
-    request.body = std::move(message.body());
-  }
-  path_ = request.path;
+  keep_alive_ = parser.get().keep_alive();
+  request.body = std::move(parser.get().body());
   wake_ = std::make_shared<Wake>(stream_.get_executor());
   const std::weak_ptr<Wake> weak = wake_;
   Service::Outcome outcome =
@@ -254,9 +262,7 @@ net::awaitable<bool> Connection::exchange() {
 }
 
 net::awaitable<bool> Connection::respond(HttpAnswer answer) {
-  const bool known = answer.status != 404;
-  server_.service.metrics().count_response(known && !path_.empty() ? path_ : "other",
-                                           answer.status);
+  server_.service.metrics().count_response(page_, answer.status);
   keep_alive_ = keep_alive_ && !server_.stopping();
   http::response<http::string_body> response(static_cast<http::status>(answer.status), version_);
   response.set(http::field::server, "moebench");
@@ -341,7 +347,7 @@ net::awaitable<bool> Connection::follow(Generation& generation, Clock::time_poin
     HttpAnswer answer = generation.answer();
     co_return co_await respond(std::move(answer));
   }
-  server_.service.metrics().count_response(path_, 200);
+  server_.service.metrics().count_response(page_, 200);
   co_return co_await stream(generation, deadline);
 }
 

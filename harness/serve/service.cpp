@@ -29,6 +29,24 @@ bool same_secret(std::string_view given, std::string_view expected) noexcept {
   return difference == 0;
 }
 
+// A model's name may hold what a URL's path must not.
+std::string percent_decoded(std::string_view path) {
+  const auto digit = [](char c) {
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+  };
+  std::string text;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    const bool escape =
+        path[i] == '%' && i + 2 < path.size() && digit(path[i + 1]) >= 0 && digit(path[i + 2]) >= 0;
+    text += escape ? static_cast<char>(digit(path[i + 1]) * 16 + digit(path[i + 2])) : path[i];
+    if (escape) i += 2;
+  }
+  return text;
+}
+
 HttpAnswer json_answer(const Json& body) {
   return {200, "application/json", body.dump(-1, ' ', false, Json::error_handler_t::replace)};
 }
@@ -94,7 +112,7 @@ Service::Service(Engine& engine, ServiceOptions options)
       created_unix_seconds_(unix_seconds()),
       dispatcher_(engine, metrics_, options_.max_requests) {}
 
-std::optional<HttpAnswer> Service::refuse(const HttpRequest& request) const {
+std::optional<HttpAnswer> Service::refusal(const HttpRequest& request) const {
   const bool open = request.path == "/health";
   if (!options_.api_key.empty() && !open) {
     constexpr std::string_view kScheme = "Bearer ";
@@ -108,15 +126,22 @@ std::optional<HttpAnswer> Service::refuse(const HttpRequest& request) const {
   return std::nullopt;
 }
 
+std::string Service::page(const std::string& path) const {
+  for (const char* known :
+       {"/v1/completions", "/v1/chat/completions", "/v1/models", "/health", "/metrics"}) {
+    if (path == known) return known;
+  }
+  return percent_decoded(path) == "/v1/models/" + options_.model_name ? "/v1/models/{model}"
+                                                                      : "other";
+}
+
 Service::Outcome Service::handle(const HttpRequest& request, std::function<void()> wake) {
   const bool get = request.method == "GET" || request.method == "HEAD";
-  const bool completion = request.path == "/v1/completions";
-  const bool chat = request.path == "/v1/chat/completions";
-  const bool known = completion || chat || request.path == "/health" ||
-                     request.path == "/metrics" || request.path == "/v1/models" ||
-                     request.path == "/v1/models/" + options_.model_name;
-  if (auto refusal = refuse(request)) return *std::move(refusal);
-  if (!known) {
+  const std::string page = this->page(request.path);
+  const bool completion = page == "/v1/completions";
+  const bool chat = page == "/v1/chat/completions";
+  if (auto refused = refusal(request)) return *std::move(refused);
+  if (page == "other") {
     return error_answer({404, "invalid_request_error",
                          "there is no " + request.path.substr(0, 200) +
                              "; served are /v1/models, /v1/completions, /v1/chat/completions, "
@@ -130,12 +155,15 @@ Service::Outcome Service::handle(const HttpRequest& request, std::function<void(
   }
   if (completion) return generate(ApiKind::kCompletion, request, std::move(wake));
   if (chat) return generate(ApiKind::kChat, request, std::move(wake));
-  if (request.path == "/health") return health();
-  if (request.path == "/metrics") {
+  if (page == "/health") return health();
+  if (page == "/metrics") {
     return HttpAnswer{200, "text/plain; version=0.0.4; charset=utf-8",
                       metrics_.to_text(engine_.info())};
   }
-  return models();
+  if (page == "/v1/models") {
+    return json_answer({{"object", "list"}, {"data", Json::array({model_json()})}});
+  }
+  return json_answer(model_json());
 }
 
 HttpAnswer Service::health() const {
@@ -147,38 +175,36 @@ HttpAnswer Service::health() const {
   return answer;
 }
 
-HttpAnswer Service::models() const {
+nlohmann::ordered_json Service::model_json() const {
   const EngineInfo& info = engine_.info();
-  const Json model = {
-      {"id", options_.model_name},
-      {"object", "model"},
-      {"created", created_unix_seconds_},
-      {"owned_by", "moebench"},
-      {"max_model_len", info.max_context_tokens},
-      // For this program's own client: what a record tells of a model and an engine.
-      {"moebench",
-       {{"version", build_info().version},
-        {"family", info.family},
-        {"format", info.format},
-        {"model_sha256", info.model_sha256},
-        {"weight_types", info.weight_types},
-        {"total_parameters", info.total_parameters},
-        {"active_parameters", info.active_parameters},
-        {"weight_bytes", info.weight_bytes},
-        {"kv_bytes_per_token", info.kv_bytes_per_token},
-        {"n_layers", info.n_layers},
-        {"n_moe_layers", info.n_moe_layers},
-        {"n_experts", info.n_experts},
-        {"experts_per_token", info.experts_per_token},
-        {"vocab", info.vocab},
-        {"kv_cache_tokens", info.kv_cache_tokens},
-        {"device", info.device},
-        {"isa", info.isa},
-        {"kv_cache_type", info.kv_cache_type},
-        {"threads", info.threads},
-        {"has_chat_template", info.has_chat_template},
-        {"load_seconds", info.load_seconds}}}};
-  return json_answer({{"object", "list"}, {"data", Json::array({model})}});
+  return {{"id", options_.model_name},
+          {"object", "model"},
+          {"created", created_unix_seconds_},
+          {"owned_by", "moebench"},
+          {"max_model_len", info.max_context_tokens},
+          // For this program's own client: what a record tells of a model and an engine.
+          {"moebench",
+           {{"version", build_info().version},
+            {"family", info.family},
+            {"format", info.format},
+            {"model_sha256", info.model_sha256},
+            {"weight_types", info.weight_types},
+            {"total_parameters", info.total_parameters},
+            {"active_parameters", info.active_parameters},
+            {"weight_bytes", info.weight_bytes},
+            {"kv_bytes_per_token", info.kv_bytes_per_token},
+            {"n_layers", info.n_layers},
+            {"n_moe_layers", info.n_moe_layers},
+            {"n_experts", info.n_experts},
+            {"experts_per_token", info.experts_per_token},
+            {"vocab", info.vocab},
+            {"kv_cache_tokens", info.kv_cache_tokens},
+            {"device", info.device},
+            {"isa", info.isa},
+            {"kv_cache_type", info.kv_cache_type},
+            {"threads", info.threads},
+            {"has_chat_template", info.has_chat_template},
+            {"load_seconds", info.load_seconds}}}};
 }
 
 Service::Outcome Service::generate(ApiKind kind, const HttpRequest& request,

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,9 +78,15 @@ class Service {
 
   Service(Engine& engine, ServiceOptions options);
 
+  /// The answer to a request without the API key, where one is asked for: told by its header alone.
+  std::optional<HttpAnswer> refusal(const HttpRequest& request) const;
+
   /// Answers at once, or starts a generation. `wake` is called from another thread whenever the
   /// generation has got something new, until it is destroyed.
   Outcome handle(const HttpRequest& request, std::function<void()> wake);
+
+  /// The page that a path names: one of a few, as metrics count them, or "other".
+  std::string page(const std::string& path) const;
 
   /// From now on, generations are refused with 503.
   void drain() noexcept { draining_ = true; }
@@ -87,9 +94,8 @@ class Service {
   const Dispatcher& dispatcher() const noexcept { return dispatcher_; }
 
  private:
-  std::optional<HttpAnswer> refuse(const HttpRequest& request) const;
   Outcome generate(ApiKind kind, const HttpRequest& request, std::function<void()> wake);
-  HttpAnswer models() const;
+  nlohmann::ordered_json model_json() const;
   HttpAnswer health() const;
 
   Engine& engine_;

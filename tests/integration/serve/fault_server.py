@@ -9,6 +9,7 @@ fault_server.py PORT.
 import hashlib
 import http.server
 import json
+import ssl
 import sys
 import threading
 import time
@@ -154,7 +155,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class FaultServer:
-    def __init__(self, script=lambda n: "ok", token_seconds=0, port=0):
+    def __init__(self, script=lambda n: "ok", token_seconds=0, port=0, tls=None):
+        """`tls`: the files of a certificate and its key; None: plain HTTP."""
         self.script = script
         self.token_seconds = token_seconds
         self.lock = threading.Lock()
@@ -163,7 +165,11 @@ class FaultServer:
         self.released = threading.Event()
         self.server = Server(("127.0.0.1", port), Handler)
         self.server.owner = self
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_address[1]}/v1"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self):

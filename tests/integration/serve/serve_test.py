@@ -110,6 +110,14 @@ class ServeTest(program.ProgramTest):
                 self.assertEqual(parts[-1]["finish_reason"], choice["finish_reason"])
                 self.assertTrue(all(p["finish_reason"] is None for p in parts[:-1]))
 
+    def test_a_model_is_told_by_its_name(self):
+        self.start("--served-name", "org/a model")
+        listed = json.loads(self.ask("/v1/models")[1])["data"]
+        status, body = self.ask("/v1/models/org%2Fa%20model")
+        self.assertEqual((status, [json.loads(body)]), (200, listed))
+        self.assertEqual(listed[0]["id"], "org/a model")
+        self.refused(404, "there is no", "/v1/models/other")
+
     def test_an_answer_does_not_depend_on_who_else_asks(self):
         self.start()
         fields = dict(prompt="Mia has 12 pens and", max_tokens=50, temperature=1, seed=9)
@@ -256,6 +264,21 @@ class ServeTest(program.ProgramTest):
         self.assertEqual(self.ask("/health")[0], 200)
         status, body = self.ask("/v1/models", headers={"Authorization": "Bearer " + key})
         self.assertEqual((status, json.loads(body)["data"][0]["id"]), (200, "canary"))
+
+    def test_a_strangers_body_is_not_waited_for(self):
+        self.start(key="sk-1")
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        self.addCleanup(sock.close)
+        sock.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: a\r\nContent-Length: 8000000\r\n\r\n{")
+        self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 401 "))
+
+    def test_what_strangers_ask_for_is_not_kept(self):
+        self.start(key="sk-1")
+        for i in range(20):
+            self.refused(401, "API key", f"/page{i}\"}}")
+        _, body = self.ask("/metrics", headers={"Authorization": "Bearer sk-1"})
+        self.assertNotIn(b"/page", body)
+        self.assertIn(b'{path="other",status="401"} 20', body)
 
     def test_other_machines_are_not_served_without_a_key(self):
         result = self.run_program("serve", "--model", "canary", "--host", "0.0.0.0", "--port", "0")
