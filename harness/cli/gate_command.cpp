@@ -176,14 +176,16 @@ GateResult gate_google_benchmark(const GateArguments& arguments, const GateSetti
   result.candidate = new_file;
   result.alpha = settings.alpha;
   result.source =
-      "CPU time of each repetition, real time where the benchmark's name says so (aggregates left "
-      "out); exact rank-sum intervals, corrected for "
-      "the number of benchmarks. Repetitions tell the noise within one start of the program, not "
-      "between two: interleave them, or gate on --instructions.";
-  result.timing = compare_google_benchmark(parse_google_benchmark(read_file(old_file), old_file),
-                                           parse_google_benchmark(read_file(new_file), new_file),
-                                           arguments.minimum_effect_percent.value_or(3) / 100,
-                                           settings.alpha, result.notes);
+      "CPU time of each repetition, or what UseManualTime gave (aggregates left out); exact "
+      "rank-sum "
+      "intervals, corrected for the number of benchmarks. Repetitions tell the noise within one "
+      "start "
+      "of the program, not between two: interleave them, or gate on --instructions.";
+  result.timing =
+      compare_google_benchmark(parse_google_benchmark(read_file(old_file), old_file),
+                               parse_google_benchmark(read_file(new_file), new_file),
+                               arguments.minimum_effect_percent.value_or(3) / 100, settings.alpha,
+                               settings.stored_minimum_effect, result.notes);
   return result;
 }
 

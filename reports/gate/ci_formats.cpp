@@ -86,11 +86,10 @@ std::string render_junit(const GateResult& result) {
   for (const char c : seconds)
     if (c != ',') plain_seconds += c;
   const std::string totals = " tests=\"" + std::to_string(checks.size()) + "\" failures=\"" +
-                             failures + "\" errors=\"0\" skipped=\"" + skipped + "\" time=\"" +
-                             plain_seconds + "\"";
+                             failures + "\" errors=\"0\" time=\"" + plain_seconds + "\"";
   std::string xml =
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"moebench gate\"" + totals +
-      ">\n  <testsuite name=\"moebench gate\"" + totals + ">\n";
+      ">\n  <testsuite name=\"moebench gate\"" + totals + " skipped=\"" + skipped + "\">\n";
   for (const GateCheck& check : checks) {
     xml += "    <testcase classname=\"moebench.gate." + xml_text(check.group) + "\" name=\"" +
            xml_text(check.name) + "\" time=\"0\"";

@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "engine/base/error.h"
 #include "reports/gate/unpaired_timing.h"
+#include "reports/render/cells.h"
 
 namespace moebench {
 namespace {
@@ -28,12 +31,37 @@ bool is_aggregate(const json& entry, const std::string& name) {
                      [&](const char* suffix) { return name.ends_with(suffix); });
 }
 
-// What the benchmark's author chose to judge: UseRealTime and UseManualTime say so in the name, and
-// then the CPU time means little (of a GPU's kernel, of other threads' work).
-const char* time_key(const std::string& name) {
-  const bool real = name.find("/real_time") != std::string::npos ||
-                    name.find("/manual_time") != std::string::npos;
-  return real ? "real_time" : "cpu_time";
+using Benchmark = GoogleBenchmarkFile::Benchmark;
+
+bool is_called(const Benchmark& benchmark, const char* part) {  // "matmul/8/real_time/threads:2"
+  return benchmark.name.find(part) != std::string::npos;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
+}
+
+bool waits(const Benchmark& benchmark) {
+  return median(benchmark.cpu_ns) < 0.5 * median(benchmark.real_ns);
+}
+
+// Two programs' wall clocks, at different moments of a machine that others use: a gross worsening
+// shows, no more.
+TimingFinding compare_real_time(const Benchmark& a, const Benchmark& b, double minimum_effect,
+                                double drift) {
+  TimingFinding finding;
+  const std::string name = a.name + ", wall clock";
+  finding.metric = {name, name, false, minimum_effect, false, true};
+  finding.baseline = median(a.real_ns);
+  finding.candidate = median(b.real_ns);
+  finding.worsening = finding.candidate / finding.baseline - 1;
+  finding.interval = {finding.worsening - drift, finding.worsening + drift};
+  decide_finding(finding);
+  if (finding.verdict == GateVerdict::kInconclusive)
+    finding.because =
+        "wall clocks of different moments are good to +-" + format_percent(drift, 0) + " % only";
+  return finding;
 }
 
 double nanoseconds(const std::string& unit) {
@@ -79,18 +107,22 @@ GoogleBenchmarkFile parse_google_benchmark(std::string_view text, const std::str
       continue;
     }
     if (told("skipped")) continue;  // since 1.8: neither measured nor wrong
-    const char* const key = time_key(name);
-    const auto time = entry.find(key);
     const double unit = nanoseconds(text_of(entry, "time_unit"));
-    if (time == entry.end() || !time->is_number() || unit == 0)
-      refuse(name + ": no \"" + key + "\" in a unit that is known");
-    const double ns = time->get<double>() * unit;
-    if (!(ns > 0)) refuse(name + ": \"" + key + "\" is not positive");
+    const auto read = [&](const char* key) {
+      const auto time = entry.find(key);
+      if (time == entry.end() || !time->is_number() || unit == 0)
+        refuse(name + ": no \"" + key + "\" in a unit that is known");
+      const double ns = time->get<double>() * unit;
+      if (!(ns > 0)) refuse(name + ": \"" + key + "\" is not positive");
+      return ns;
+    };
+    const double cpu_ns = read("cpu_time"), real_ns = read("real_time");
     const auto [place, is_new] = places.emplace(name, result.benchmarks.size());
-    if (is_new) result.benchmarks.push_back({name, {}});
-    std::vector<double>& repetitions = result.benchmarks[place->second].ns;
-    if (repetitions.size() >= kMaxRepetitions) refuse(name + ": more than 1,000 repetitions");
-    repetitions.push_back(ns);
+    if (is_new) result.benchmarks.push_back({name, {}, {}});
+    Benchmark& benchmark = result.benchmarks[place->second];
+    if (benchmark.cpu_ns.size() >= kMaxRepetitions) refuse(name + ": more than 1,000 repetitions");
+    benchmark.cpu_ns.push_back(cpu_ns);
+    benchmark.real_ns.push_back(real_ns);
   }
   if (result.benchmarks.empty() && result.errors.empty())
     refuse(
@@ -102,15 +134,17 @@ GoogleBenchmarkFile parse_google_benchmark(std::string_view text, const std::str
 std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& baseline,
                                                     const GoogleBenchmarkFile& candidate,
                                                     double minimum_effect, double alpha,
+                                                    double real_time_drift,
                                                     std::vector<std::string>& notes) {
-  std::map<std::string, const std::vector<double>*> others;
-  for (const auto& benchmark : candidate.benchmarks) others[benchmark.name] = &benchmark.ns;
+  std::map<std::string, const Benchmark*> others;
+  for (const Benchmark& benchmark : candidate.benchmarks) others[benchmark.name] = &benchmark;
   std::map<std::string, std::string> broken;
   for (const auto& error : candidate.errors) broken.emplace(error.name, error.message);
   std::vector<UnpairedFigure> figures;
   std::vector<TimingFinding> findings;
+  std::set<std::string> waiting;
   std::string missing;
-  for (const auto& benchmark : baseline.benchmarks) {
+  for (const Benchmark& benchmark : baseline.benchmarks) {
     const GatedMetric metric{benchmark.name, benchmark.name, false, minimum_effect, true};
     if (const auto error = broken.find(benchmark.name); error != broken.end()) {
       TimingFinding finding;
@@ -121,7 +155,14 @@ std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& b
       finding.because = "it works in the baseline and fails in the candidate: " + error->second;
       findings.push_back(std::move(finding));
     } else if (const auto other = others.find(benchmark.name); other != others.end()) {
-      figures.push_back({metric, benchmark.ns, *other->second});
+      const Benchmark& now = *other->second;
+      const bool by_hand = is_called(benchmark, "/manual_time");
+      figures.push_back({metric, by_hand ? benchmark.real_ns : benchmark.cpu_ns,
+                         by_hand ? now.real_ns : now.cpu_ns});
+      if (is_called(benchmark, "/real_time"))
+        findings.push_back(compare_real_time(benchmark, now, minimum_effect, real_time_drift));
+      if (is_called(benchmark, "/real_time") && (waits(benchmark) || waits(now)))
+        waiting.insert(benchmark.name);
     } else {
       missing += (missing.empty() ? "" : ", ") + benchmark.name;
     }
@@ -146,11 +187,25 @@ std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& b
         std::to_string(baseline.cpus) + " and " + std::to_string(candidate.cpus) + " CPUs";
   if (!other_machine.empty()) notes.push_back("measured on different machines: " + other_machine);
   for (TimingFinding& finding : decide_unpaired(figures, alpha)) {
-    if (!other_machine.empty()) {
+    if (finding.verdict == GateVerdict::kFail && waiting.contains(finding.metric.key)) {
       finding.verdict = GateVerdict::kInconclusive;
-      finding.because = "measured on different machines (" + other_machine + ")";
+      finding.because +=
+          "; but most of its time was not CPU time of its thread (it waits, or the "
+          "machine was busy), whose rest is noise";
+    }
+    if (finding.verdict == GateVerdict::kFail && finding.interval.low < minimum_effect) {
+      finding.verdict = GateVerdict::kInconclusive;
+      finding.because +=
+          ", which two starts of one program can differ by: more repetitions, or "
+          "--instructions";
     }
     findings.push_back(std::move(finding));
+  }
+  if (other_machine.empty()) return findings;
+  for (TimingFinding& finding : findings) {
+    if (std::isinf(finding.interval.high)) continue;  // it doesn't work: no timing
+    finding.verdict = GateVerdict::kInconclusive;
+    finding.because = "measured on different machines (" + other_machine + ")";
   }
   return findings;
 }

@@ -36,9 +36,8 @@ std::vector<TimingFinding> decide_stored(std::span<const LoadedRun> baselines,
 struct GoogleBenchmarkFile {
   struct Benchmark {
     std::string name;
-    /// Time an iteration, one a repetition; aggregates left out. CPU time, but the real (or the
-    /// manual) time where the benchmark's author asked for it (UseRealTime, UseManualTime).
-    std::vector<double> ns;
+    std::vector<double> cpu_ns;   ///< CPU time an iteration, one a repetition; aggregates left out
+    std::vector<double> real_ns;  ///< the same of the wall clock, or what UseManualTime gave
   };
   struct Failure {
     std::string name, message;
@@ -52,11 +51,17 @@ struct GoogleBenchmarkFile {
 GoogleBenchmarkFile parse_google_benchmark(std::string_view json, const std::string& where);
 
 /// One figure a benchmark that both files hold; throws Error(kConfiguration) where they share none.
-/// A benchmark that works in the baseline and calls SkipWithError in the candidate fails. What only
-/// one of them holds, other hosts and debug builds are told in `notes`.
+/// CPU times are compared (what UseManualTime gave, where it was used) by decide_unpaired, and fail
+/// where the whole interval is beyond the minimum effect: repetitions within one start of a program
+/// don't show how two starts differ. UseRealTime adds the wall clock, which fails on worsenings
+/// beyond `real_time_drift` and is else reported only; the CPU time of a benchmark that mostly
+/// waits can't fail. A benchmark that works in the baseline and calls SkipWithError in the
+/// candidate fails. What only one of the files holds, other hosts and debug builds are told in
+/// `notes`.
 std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& baseline,
                                                     const GoogleBenchmarkFile& candidate,
                                                     double minimum_effect, double alpha,
+                                                    double real_time_drift,
                                                     std::vector<std::string>& notes);
 
 }  // namespace moebench

@@ -4,10 +4,12 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import textwrap
 import unittest
 import xml.etree.ElementTree
 
-from gate_case import GateTest
+from gate_case import BINARY, GateTest, environment
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -27,6 +29,8 @@ class CiFormatsTest(GateTest):
         self.assert_exit(result, 1)
         root = xml.etree.ElementTree.parse(self.path("j.xml")).getroot()
         self.assertEqual(root.tag, "testsuites")
+        # Jenkins' and Maven's schemas know no `skipped` here.
+        self.assertEqual(set(root.keys()), {"name", "tests", "failures", "errors", "time"})
         suite = root.find("testsuite")
         cases = suite.findall("testcase")
         self.assertEqual(int(suite.get("tests")), len(cases))
@@ -71,6 +75,66 @@ class CiFormatsTest(GateTest):
         result = self.gate("--baseline", "a", "--candidate", "b", "--junit", "no/such/j.xml")
         self.assertEqual(result.returncode, 3)
         self.assertFalse(os.path.exists(self.path("no")))
+
+
+class GithubActionTest(GateTest):
+    """A dry run of ci/action.yml: its step as a runner would start it."""
+
+    def setUp(self):
+        super().setUp()
+        with open(os.path.join(HERE, "..", "..", "..", "ci", "action.yml"), encoding="utf-8") as file:
+            self.action = file.read()
+        head, block = self.action.split("      run: |\n")
+        self.step = textwrap.dedent(block)
+        self.variables = dict(re.findall(r"^        (\w+): \$\{\{ inputs\.([\w-]+) \}\}$", head,
+                                         re.MULTILINE))
+        inputs = head.split("\ninputs:\n")[1].split("\noutputs:\n")[0]
+        self.defaults = {name: "" for name in re.findall(r"^  ([\w-]+):$", inputs, re.MULTILINE)}
+        self.defaults.update(re.findall(r'^  ([\w-]+):\n(?:    .*\n)*?    default: "?([^"\n]*)"?$',
+                                        inputs, re.MULTILINE))
+
+    def play(self, **inputs):
+        given = dict(self.defaults, **{name.replace("_", "-"): v for name, v in inputs.items()})
+        changes = {name: given[value] for name, value in self.variables.items()}
+        output = self.path("github_output")
+        open(output, "w", encoding="utf-8").close()
+        done = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", self.step],
+                              cwd=self.folder, capture_output=True, text=True, check=False,
+                              env=environment(GITHUB_OUTPUT=output, GITHUB_STEP_SUMMARY="",
+                                              GITHUB_ACTIONS="", **changes))
+        with open(output, encoding="utf-8") as file:
+            return done, file.read()
+
+    def test_every_input_is_declared_and_used(self):
+        self.assertEqual(set(self.variables.values()), set(self.defaults))
+        self.assertEqual(self.defaults["budget-seconds"], "120")
+
+    def test_exit_codes_become_verdicts(self):
+        for code, verdict, strict, ends in ((0, "pass", "false", 0), (1, "fail", "false", 1),
+                                            (3, "error", "false", 3),
+                                            (4, "inconclusive", "false", 0),
+                                            (4, "inconclusive", "true", 4)):
+            judge = self.script("judge", f'printf "%s\\n" "$@" >arguments; exit {code}')
+            done, output = self.play(moebench=judge, baseline="a b", candidate="new",
+                                     gate_file="g.json", fail_on_inconclusive=strict)
+            self.assertEqual(done.returncode, ends, done.stderr)
+            self.assertEqual(output, f"verdict={verdict}\n")
+        with open(self.path("arguments"), encoding="utf-8") as file:
+            arguments = file.read().splitlines()
+        self.assertEqual(arguments[:5], ["gate", "--baseline-bin", "a b", "--candidate-bin", "new"])
+        self.assertIn("g.json", arguments)
+
+    def test_the_real_gate_runs_in_it(self):
+        quick = self.gate_file(check={"model": "canary", "tasks": "gsm8k-mini", "limit": 3},
+                               timing={"model": "canary", "tasks": "gsm8k-mini", "limit": 2,
+                                       "threads": 1})
+        done, output = self.play(baseline=BINARY, candidate=BINARY, gate_file=quick,
+                                 budget_seconds="60")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn(output, ("verdict=pass\n", "verdict=inconclusive\n"))
+        self.assertIn("::notice title=moebench gate::", done.stdout)
+        xml.etree.ElementTree.parse(self.path("moebench-gate.xml"))
+        self.assertTrue(os.path.getsize(self.path("moebench-gate.html")) > 1000)
 
 
 @unittest.skipUnless(shutil.which("valgrind"), "needs valgrind")
