@@ -55,6 +55,7 @@ std::vector<Box> find_boxes(std::string_view text) {
     else
       continue;
     if (i < rest.size() && is_letter(rest[i])) continue;
+    const bool spaced = i < rest.size() && rest[i] == ' ';
     while (i < rest.size() && (rest[i] == ' ' || rest[i] == '\n')) ++i;
     if (i >= rest.size()) break;
     if (rest[i] == '{') {
@@ -74,8 +75,12 @@ std::vector<Box> find_boxes(std::string_view text) {
         boxes.push_back({at, at + end, content});
       }
       at += end - 1;
-    } else if (rest[5] == ' ' || rest[6] == ' ') {  // \boxed 5
-      if (rest[i] != '$' && rest[i] != '\\') boxes.push_back({at, at + i + 1, rest.substr(i, 1)});
+    } else if (spaced && rest[i] != '$' && rest[i] != '\\') {
+      // \boxed 5: one character, as TeX reads it, but the whole of a number, as it is meant.
+      std::size_t end = i + 1;
+      if (is_digit(rest[i]))
+        while (end < rest.size() && is_digit(rest[end])) ++end;
+      boxes.push_back({at, at + end, rest.substr(i, end - i)});
     }
   }
   return boxes;

@@ -69,9 +69,18 @@ Outcome Comparer::compare_lists(const std::vector<Reference>& gold,
 }
 
 Outcome Comparer::compare_in_order(const Reference& gold, const Reference& answer) {
-  if (gold.node().children.size() != answer.node().children.size())
+  const std::size_t count = std::min(gold.node().children.size(), answer.node().children.size());
+  // i - j of unit vectors may lie in the plane or in space.
+  const auto flat = [](const Reference& units, const Reference& other) {
+    const Node& last = other.child(2).node();
+    return units.node().kind == NodeKind::kMatrix && units.node().flag &&
+           last.kind == NodeKind::kNumber && last.value.is_zero();
+  };
+  if (gold.node().children.size() != answer.node().children.size() &&
+      !(count == 2 && answer.node().children.size() == 3 && flat(gold, answer)) &&
+      !(count == 2 && gold.node().children.size() == 3 && flat(answer, gold)))
     return {Same::kNo, GradeReason::kStructure};
-  for (std::size_t i = 0; i < gold.node().children.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const Outcome outcome = compare(gold.child(i), answer.child(i));
     if (!outcome.yes()) return {outcome.same, GradeReason::kElements};
   }
@@ -84,7 +93,8 @@ Outcome Comparer::compare_matrices(const Reference& gold, const Reference& answe
   const bool gold_matrix = gold.node().kind == NodeKind::kMatrix;
   const bool answer_matrix = answer.node().kind == NodeKind::kMatrix;
   if (gold_matrix && answer_matrix) {
-    if (rows(gold) != rows(answer) || columns(gold) != columns(answer))
+    const bool units = gold.node().flag || answer.node().flag;
+    if ((rows(gold) != rows(answer) && !units) || columns(gold) != columns(answer))
       return {Same::kNo, GradeReason::kStructure};
     return compare_in_order(gold, answer);
   }

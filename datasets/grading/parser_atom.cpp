@@ -201,6 +201,13 @@ Id Parser::parse_command() {
     advance();
     return add(NodeKind::kImaginary, {});
   }
+  if (name.starts_with("unit ")) {  // i, j, k as a vector: a letter until a sum shows it is one
+    const std::string letter(name.substr(5));
+    advance();
+    const Id unit = letter == "i" ? add(NodeKind::kImaginary, {}) : symbol(letter);
+    at(unit).axis = static_cast<std::int8_t>(letter[0] - 'i');
+    return unit;
+  }
   if (name == "lbrace") return parse_set();
   if (name == "langle") return parse_angle_tuple();
   if (name == "begin") return parse_matrix();

@@ -61,6 +61,8 @@ class Parser {
   Id parse_juxtaposed(Id left, bool in_function_argument);
   Id multiply(Id left, Id right);
   Id negate(Id value);
+  Id unit_coefficient(Id term, int& axis);
+  Id vector_of_units(const std::vector<Id>& terms);
   Id parse_percent_or_degree(Id value);
   Id parse_temperature(Id degrees);
   Id divide(Id left, Id right);

@@ -65,6 +65,7 @@ Id Parser::parse_sum() {
     first = false;
     if (!(at_char('+') || at_char('-') || at_command("pm") || at_command("mp"))) break;
   }
+  if (const Id vector = vector_of_units(terms); vector >= 0) return vector;
   if (terms.size() == 1) return terms[0];
   if (terms.size() == 2 && at(terms[1]).kind == NodeKind::kNegate) {  // R - {2}
     const Id taken = at(terms[1]).children[0];
@@ -131,6 +132,50 @@ Id Parser::multiply(Id left, Id right) {
 Id Parser::negate(Id value) {
   if (at(value).kind != NodeKind::kMatrix) return add(NodeKind::kNegate, {value});
   return multiply(number(-1), value);
+}
+
+/// What stands before the one unit vector of a term, and its axis; -1 if there is none.
+Id Parser::unit_coefficient(Id term, int& axis) {
+  Deeper deeper(*this);
+  const Node node = at(term);
+  if (node.axis >= 0) {
+    axis = node.axis;
+    return number(1);
+  }
+  if (node.kind == NodeKind::kNegate) {
+    const Id inner = unit_coefficient(node.children[0], axis);
+    return inner < 0 ? inner : negate(inner);
+  }
+  if (node.kind == NodeKind::kDivide) {
+    const Id inner = unit_coefficient(node.children[0], axis);
+    return inner < 0 ? inner : divide(inner, node.children[1]);
+  }
+  if (node.kind != NodeKind::kMultiply || node.children.size() != 2) return -1;
+  for (const std::size_t side : {1U, 0U}) {
+    const Id inner = unit_coefficient(node.children[side], axis);
+    if (inner >= 0) return multiply(node.children[1 - side], inner);
+  }
+  return -1;
+}
+
+/// 2i - 3j + k of unit vectors is a column, of three rows where a k stands in it; -1 if the terms
+/// are something else. \mathbf{i} alone stays a letter: it may be meant as the imaginary unit.
+Id Parser::vector_of_units(const std::vector<Id>& terms) {
+  Id entries[3] = {-1, -1, -1};
+  for (const Id term : terms) {
+    int axis = -1;
+    const Id coefficient = unit_coefficient(term, axis);
+    if (coefficient < 0 || entries[axis] >= 0) return -1;
+    entries[axis] = coefficient;
+  }
+  if (entries[1] < 0 && entries[2] < 0) return -1;
+  Node column;
+  column.kind = NodeKind::kMatrix;
+  column.base = entries[2] >= 0 ? 3 : 2;
+  column.flag = true;
+  for (int row = 0; row < column.base; ++row)
+    column.children.push_back(entries[row] >= 0 ? entries[row] : number(0));
+  return add(std::move(column));
 }
 
 /// The sign behind the denominator of 100/3 % and 180/7 degrees belongs to the whole.

@@ -368,6 +368,7 @@ class Tokeniser {
         return sign + 1;
       }
     }
+    if (const std::size_t after = scan_unit_vector(in, i); after != i) return after;
     if (contains(kTextCommands, name)) return scan_text(in, end, nesting);
     if (contains(kSpaceCommands, name)) {
       space_ = true;
@@ -421,6 +422,52 @@ class Tokeniser {
     }
     push(TokenKind::kCommand, name);
     return end;
+  }
+
+  /// \mathbf{i}, \hat{\jmath}, \vec k, \hat{\mathbf{k}}: a vector of length one along an axis.
+  /// The position behind it, or `i`.
+  std::size_t scan_unit_vector(std::string_view in, std::size_t i) {
+    static constexpr std::string_view kMarks[] = {"\\mathbf", "\\boldsymbol", "\\bm", "\\bf",
+                                                  "\\hat",    "\\widehat",    "\\vec"};
+    std::size_t at = i;
+    int marks = 0, braces = 0;
+    while (true) {
+      const std::string_view rest = in.substr(at);
+      const auto mark = std::find_if(std::begin(kMarks), std::end(kMarks), [&](auto name) {
+        return rest.starts_with(name) &&
+               (rest.size() == name.size() || !is_letter(rest[name.size()]));
+      });
+      if (mark != std::end(kMarks)) {
+        at += mark->size();
+        ++marks;
+      } else if (rest.starts_with('{')) {
+        ++at;
+        ++braces;
+      } else if (rest.starts_with(' ')) {
+        ++at;
+      } else {
+        break;
+      }
+      if (marks + braces > 6) return i;
+    }
+    if (marks == 0 || at >= in.size()) return i;
+    const std::string_view rest = in.substr(at);
+    std::string_view axis;
+    for (const std::string_view name : {"\\imath", "\\jmath", "i", "j", "k"}) {
+      if (rest.starts_with(name) && (rest.size() == name.size() || !is_letter(rest[name.size()])))
+        axis = name;
+    }
+    if (axis.empty()) return i;
+    at += axis.size();
+    for (; braces > 0; --braces) {
+      while (at < in.size() && in[at] == ' ') ++at;
+      if (at >= in.size() || in[at] != '}') return i;
+      ++at;
+    }
+    static constexpr std::string_view kAxes[] = {"unit i", "unit j", "unit k"};
+    const char letter = axis[0] == '\\' ? axis[1] : axis[0];
+    push(TokenKind::kCommand, kAxes[letter - 'i']);
+    return at;
   }
 
   /// Nothing but one \text{...}, \mathrm{...} or the like.

@@ -36,7 +36,7 @@ enum class NodeKind : std::uint8_t {
   kUnion,
   kIntersection,
   kDifference,  ///< set minus set
-  kMatrix,      ///< rows x (children / rows), row by row
+  kMatrix,      ///< rows x (children / rows), row by row; flag: a sum of unit vectors
   kRelation,    ///< a op b op c; relations has one less than children
   kText,
   kChoice,      ///< text: the letter; the child, if any, is the value that stands behind it
@@ -91,6 +91,7 @@ struct Node {
   Function function = Function::kNone;
   bool flag = false;
   char open = 0, close = 0, joiner = 0;
+  std::int8_t axis = -1;  ///< 0 to 2 of a letter that was written as a unit vector
   std::int32_t decimals = -1;
   std::int32_t base = 0;  ///< of kBase; rows of kMatrix; minutes of kTime
   Rational value;
