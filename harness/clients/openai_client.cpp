@@ -232,6 +232,12 @@ std::vector<std::string> OpenAiClient::take_warnings() {
     warnings.push_back(text + join(parts));
     retries_.clear();
   }
+  if (kind_ == ServerKind::kUnknown && n_finished_ > 0) {
+    warnings.push_back(
+        "the server is of no kind that is known here: for what the API does not document (top-k, "
+        "min-p, penalties on repetition) its own defaults held");
+    n_finished_ = 0;
+  }
   if (n_without_usage_ > 0) {
     warnings.push_back(
         "the server told no usage with " + std::to_string(n_without_usage_) +
@@ -244,7 +250,10 @@ std::vector<std::string> OpenAiClient::take_warnings() {
 void OpenAiClient::publish(std::vector<GenerationEvent> events) {
   {
     const std::lock_guard lock(mutex_);
-    if (!events.empty()) --n_unfinished_;  // finish() alone publishes, one request's at a time
+    if (!events.empty()) {  // finish() alone publishes, one request's at a time
+      --n_unfinished_;
+      ++n_finished_;
+    }
     std::move(events.begin(), events.end(), std::back_inserter(outbox_));
   }
   events_arrived_.notify_all();

@@ -87,7 +87,7 @@ class OpenAiClient final : public EngineClient {
   std::vector<std::uint64_t> cancelled_;
   std::vector<GenerationEvent> outbox_;
   std::map<std::string, std::int64_t> retries_;  // by reason
-  std::int64_t n_without_usage_ = 0, n_unfinished_ = 0;
+  std::int64_t n_without_usage_ = 0, n_unfinished_ = 0, n_finished_ = 0;
   std::exception_ptr failure_;
   bool stop_ = false;
 

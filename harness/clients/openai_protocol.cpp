@@ -116,6 +116,7 @@ std::int64_t folded_seed(const SamplingSettings& sampling) {
 ServerKind server_kind(std::string_view owned_by) {
   if (owned_by == "moebench") return ServerKind::kMoebench;
   if (owned_by == "vllm" || owned_by == "sglang") return ServerKind::kVllm;
+  if (owned_by == "llamacpp" || owned_by == "me") return ServerKind::kLlamaCpp;
   if (owned_by == "system" || owned_by.starts_with("openai")) return ServerKind::kOpenAi;
   return ServerKind::kUnknown;
 }
@@ -187,7 +188,18 @@ Expected<std::string, std::string> request_body(const GenerationRequest& request
   const SamplingSettings& sampling = request.sampling;
   body["temperature"] = sampling.temperature;
   body["top_p"] = sampling.top_p;
-  if (sampling.top_k > 0) body["top_k"] = sampling.top_k;
+  if (kind ==
+      ServerKind::kVllm) {  // their defaults are those of the model's generation_config.json
+    body["top_k"] = sampling.top_k > 0 ? sampling.top_k : -1;
+    body["min_p"] = 0;
+    body["repetition_penalty"] = 1;
+  } else if (kind == ServerKind::kLlamaCpp) {  // theirs: 40, 0.05 and, llama-cpp-python's, 1.1
+    body["top_k"] = sampling.top_k;
+    body["min_p"] = 0;
+    body["repeat_penalty"] = 1;
+  } else if (sampling.top_k > 0) {
+    body["top_k"] = sampling.top_k;
+  }
   if (!request.stop.empty()) body["stop"] = stop_list(request.stop);
   if (request.ignore_eos) body["ignore_eos"] = true;
   if (own) {
@@ -211,6 +223,12 @@ Expected<StreamChunk, std::string> parse_chunk(std::string_view payload) {
     StreamChunk chunk;
     if (const Json& usage = member(json, "usage"); usage.is_object()) {
       chunk.usage = usage_of(usage);
+      // llama.cpp's server tells how many of the prompt's tokens it computed.
+      const Json& computed = member(member(json, "timings"), "prompt_n");
+      if (!computed.is_null() && !usage.contains("prompt_tokens_details")) {
+        chunk.usage->cached_tokens =
+            std::max<std::int64_t>(0, chunk.usage->prompt_tokens - count_of(computed, "prompt_n"));
+      }
     }
     const Json& choices = member(json, "choices");
     if (choices.is_null() || (choices.is_array() && choices.empty())) return chunk;

@@ -17,6 +17,7 @@ enum class ServerKind : std::uint8_t {
   kMoebench,  ///< `moebench serve`: exact seeds, thinking told apart, token ids
   kOpenAi,    ///< max_completion_tokens for chats
   kVllm,      ///< also SGLang: reports the true finish reason
+  kLlamaCpp,  ///< also llama-cpp-python's
 };
 
 /// One entry of /v1/models and what it tells.
@@ -35,7 +36,9 @@ Expected<std::vector<ServedModel>, std::string> parse_models(std::string_view bo
 /// Whether the request goes to chat/completions.
 bool is_chat(const GenerationRequest& request);
 
-/// The body of a streaming request; the unexpected value says what the server cannot be asked for.
+/// The body of a streaming request. Where a server has defaults of its own for what the API does
+/// not document (top-k, min-p, penalties on repetition), they are switched off by name: what was
+/// asked for is what is measured. The unexpected value says what the server cannot be asked for.
 Expected<std::string, std::string> request_body(const GenerationRequest& request,
                                                 const std::string& model, ServerKind kind);
 
@@ -57,8 +60,8 @@ Expected<StreamChunk, std::string> parse_chunk(std::string_view payload);
 /// The message of an OpenAI-shaped error body, or the body's begin as printable text.
 std::string error_message(std::string_view body);
 
-/// The reason in our words. `hit_limit`: as many tokens came as were asked for; servers of the
-/// llama.cpp family call that "stop".
+/// The reason in our words. `hit_limit`: as many tokens came as were asked for; some servers call
+/// that "stop".
 FinishReason finish_of(const StreamChunk& last, const GenerationRequest& request, ServerKind kind,
                        bool hit_limit);
 
