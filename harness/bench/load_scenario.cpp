@@ -13,6 +13,7 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "harness/run/player.h"
+#include "harness/run/sample_events.h"
 
 namespace moebench {
 
@@ -118,26 +119,7 @@ void LoadPlayer::take(GenerationEvent& event) {
   MOEBENCH_CHECK(found != in_flight_.end());
   SampleRecord& record = found->second.record;
   const double now_ms = milliseconds(event.time - found->second.issued);
-  if (!event.tokens.empty() || !event.text_delta.empty() || !event.thinking_delta.empty()) {
-    if (!record.timing.first_token_ms) record.timing.first_token_ms = now_ms;
-    // Random tokens may decode to nothing, so that only the engine's own count shows thinking.
-    if (!event.text_delta.empty() && !record.timing.first_answer_token_ms)
-      record.timing.first_answer_token_ms = now_ms;
-    record.timing.last_token_ms = now_ms;
-    record.timing.chunk_ms.push_back(now_ms);
-  }
-  record.thinking += event.thinking_delta;
-  record.output += event.text_delta;
-  if (event.finish == FinishReason::kNone) return;
-  record.finish_reason = finish_name(event.finish);
-  record.prompt_tokens = event.usage.prompt_tokens;
-  record.cached_tokens = event.usage.cached_tokens;
-  record.output_tokens = event.usage.output_tokens;
-  record.thinking_tokens = event.usage.thinking_tokens;
-  record.failure = std::move(event.failure);
-  if (record.finish_reason == "failed" && record.failure.empty())
-    record.failure = "the engine gave no reason";
-  record.output_sha256 = sha256_hex(record.thinking + '\0' + record.output);
+  if (!add_event(record, event, now_ms, true)) return;
   result_.samples.push_back(std::move(record));
   in_flight_.erase(found);
 }

@@ -157,11 +157,7 @@ ExitCode bench_loads(const BenchArguments& arguments, bool format_given) {
   if (format_given) parse_table_format(arguments.format);
   RunReportOptions options;
   options.usd_per_hour = arguments.usd_per_hour;
-  if (!arguments.goodput.empty()) {
-    std::string limits;
-    for (const std::string& limit : arguments.goodput) limits += limit + " ";
-    options.goodput = parse_service_level(limits);
-  }
+  options.goodput = parse_service_level(arguments.goodput);
   const std::vector<Arrivals> loads = parse_loads(arguments);
   const RunPlan plan = load_plan(arguments);
   print_note("loading " + arguments.engine.model);

@@ -72,12 +72,7 @@ supported, 1 some refuted, 4 some inconclusive or not testable.)");
       ->required()
       ->option_text("FILE");
   sub->add_option("runs", a->runs, "Runs that the claims' subjects name")->option_text("RUN...");
-  sub->add_option("--format", a->target.format, "The whole report to stdout: md, html, csv, json")
-      ->check(CLI::IsMember({"md", "html", "csv", "json"}))
-      ->option_text("FORMAT");
-  sub->add_option("-o,--output", a->target.file,
-                  "Write the whole report to a file (.html, .md, .csv or .json)")
-      ->option_text("FILE");
+  add_document_options(*sub, a->target);
   sub->callback([a, &chosen] { chosen = [a] { return claims(*a); }; });
 }
 

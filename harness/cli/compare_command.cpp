@@ -101,12 +101,7 @@ unless --allow-mismatch says so.)");
       ->check(CLI::NonNegativeNumber)
       ->option_text("USD");
   sub->add_flag("--no-samples", a->without_samples, "Leave the answers out of the report");
-  sub->add_option("--format", a->target.format, "The whole report to stdout: md, html, csv, json")
-      ->check(CLI::IsMember({"md", "html", "csv", "json"}))
-      ->option_text("FORMAT");
-  sub->add_option("-o,--output", a->target.file,
-                  "Write the whole report to a file (.html, .md, .csv or .json)")
-      ->option_text("FILE");
+  add_document_options(*sub, a->target);
   sub->add_flag("--power", a->power,
                 "Plan instead: how many questions a difference needs (runs, if given, tell the "
                 "accuracy and how alike they end)");

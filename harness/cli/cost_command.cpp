@@ -124,12 +124,7 @@ others, held out, is printed with it.)");
                   "Price of that device, instead of the catalogue's newest")
       ->check(CLI::NonNegativeNumber)
       ->option_text("USD");
-  sub->add_option("--format", a->target.format, "The whole report to stdout: md, html, csv, json")
-      ->check(CLI::IsMember({"md", "html", "csv", "json"}))
-      ->option_text("FORMAT");
-  sub->add_option("-o,--output", a->target.file,
-                  "Write the whole report to a file (.html, .md, .csv or .json)")
-      ->option_text("FILE");
+  add_document_options(*sub, a->target);
   sub->callback([a, &chosen] { chosen = [a] { return cost(*a); }; });
 }
 

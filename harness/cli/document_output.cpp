@@ -3,6 +3,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
+
 #include "engine/base/error.h"
 #include "harness/cli/console.h"
 #include "harness/cli/run_reports.h"
@@ -30,6 +32,22 @@ ConsoleStyle stdout_style() {
     style.width = size.ws_col;
   }
   return style;
+}
+
+void add_document_options(CLI::App& command, DocumentTarget& target, const std::string& group) {
+  CLI::Option* const format =
+      command
+          .add_option("--format", target.format, "The whole report to stdout: md, html, csv, json")
+          ->check(CLI::IsMember({"md", "html", "csv", "json"}))
+          ->option_text("FORMAT");
+  CLI::Option* const file =
+      command
+          .add_option("-o,--output", target.file,
+                      "Write the whole report to a file (.html, .md, .csv or .json)")
+          ->option_text("FILE");
+  if (group.empty()) return;
+  format->group(group);
+  file->group(group);
 }
 
 void write_document(const Document& whole, const Document& brief, const DocumentTarget& target) {

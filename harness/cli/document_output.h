@@ -5,6 +5,10 @@
 
 #include "reports/render/render.h"
 
+namespace CLI {
+class App;
+}
+
 namespace moebench {
 
 /// How stdout wants its text: colour and width of the terminal, plain where it is none.
@@ -16,6 +20,9 @@ struct DocumentTarget {
   std::string format;
   std::filesystem::path file;
 };
+
+/// --format and -o, of a command that writes a report. `group` heads them in the help, if given.
+void add_document_options(CLI::App& command, DocumentTarget& target, const std::string& group = {});
 
 /// `brief` goes to a console, `whole` to everything else. Throws Error(kUsage) for a file whose
 /// ending names no format, Error(kIo).

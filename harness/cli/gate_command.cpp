@@ -347,14 +347,7 @@ void add_gate_command(CLI::App& app, Action& chosen) {
   sub->add_flag("--github", a->github,
                 "GitHub annotations to stdout (the default where $GITHUB_ACTIONS is set)")
       ->group(where);
-  sub->add_option("--format", a->target.format, "The report to stdout: md, html, csv, json")
-      ->check(CLI::IsMember({"md", "html", "csv", "json"}))
-      ->option_text("FORMAT")
-      ->group(where);
-  sub->add_option("-o,--output", a->target.file,
-                  "Write the report to a file (.html, .md, .csv or .json)")
-      ->option_text("FILE")
-      ->group(where);
+  add_document_options(*sub, a->target, where);
   sub->callback([a, &chosen] { chosen = [a] { return gate(*a); }; });
 }
 

@@ -119,28 +119,19 @@ void add_history_command(CLI::App& app, Action& chosen) {
         ->option_text("FILE");
     return command;
   };
-  const auto output = [&](CLI::App* command) {
-    command->add_option("--format", a->target.format, "To stdout: md, html, csv, json")
-        ->check(CLI::IsMember({"md", "html", "csv", "json"}))
-        ->option_text("FORMAT");
-    command
-        ->add_option("-o,--output", a->target.file,
-                     "Write it to a file (.html, .md, .csv or .json)")
-        ->option_text("FILE");
-  };
   const auto of_trends = [&](CLI::App* command) {
     command->add_option("--figure", a->figure, "One figure alone (cpu_ms_per_token, ...)")
         ->option_text("NAME");
     command->add_option("--alpha", a->alpha, "Level of the test for a change (0.01)")
         ->check(CLI::Range(0.002, 0.4))
         ->option_text("P");
-    output(command);
+    add_document_options(*command, a->target);
   };
   CLI::App* adding = verb("add", "Put runs into the file");
   adding->add_option("runs", a->runs, "The runs' folders")->option_text("RUN...");
   adding->callback([a, &chosen] { chosen = [a] { return add(*a); }; });
   CLI::App* listing = verb("list", "Show the runs");
-  output(listing);
+  add_document_options(*listing, a->target);
   listing->callback([a, &chosen] { chosen = [a] { return list(*a); }; });
   CLI::App* plotting = verb("plot", "Every figure over time, with its changes");
   of_trends(plotting);

@@ -23,11 +23,7 @@ struct ReportArguments {
 ExitCode report(const ReportArguments& arguments) {
   RunReportOptions options;
   options.usd_per_hour = arguments.usd_per_hour;
-  if (!arguments.goodput.empty()) {
-    std::string limits;
-    for (const std::string& limit : arguments.goodput) limits += limit + " ";
-    options.goodput = parse_service_level(limits);
-  }
+  options.goodput = parse_service_level(arguments.goodput);
   options.samples = !arguments.without_samples;
   if (arguments.format.empty()) {
     write_run_reports(arguments.directory, options);

@@ -8,6 +8,7 @@
 #include "datasets/verdict.h"
 #include "engine/base/check.h"
 #include "harness/run/results.h"
+#include "harness/run/sample_events.h"
 
 namespace moebench {
 
@@ -152,26 +153,10 @@ std::optional<Flight> Player::take(GenerationEvent& event) {
   SampleRecord& record = flight.record;
   const double now_ms = milliseconds(event.time - flight.issued);
 
-  if (!event.tokens.empty() || !event.text_delta.empty() || !event.thinking_delta.empty()) {
-    if (!record.timing.first_token_ms) record.timing.first_token_ms = now_ms;
-    if (!event.text_delta.empty() && !record.timing.first_answer_token_ms) {
-      record.timing.first_answer_token_ms = now_ms;
-    }
-    record.timing.last_token_ms = now_ms;
-    if (plan_.chunk_times) record.timing.chunk_ms.push_back(now_ms);
+  if (!event.tokens.empty() || !event.text_delta.empty() || !event.thinking_delta.empty())
     last_token_ = std::max(last_token_, event.time);
-  }
-  record.thinking += event.thinking_delta;
-  record.output += event.text_delta;
   output_tokens_ += static_cast<std::int64_t>(event.tokens.size());
-  if (event.finish == FinishReason::kNone) return std::nullopt;
-
-  record.finish_reason = finish_name(event.finish);
-  record.prompt_tokens = event.usage.prompt_tokens;
-  record.cached_tokens = event.usage.cached_tokens;
-  record.output_tokens = event.usage.output_tokens;
-  record.thinking_tokens = event.usage.thinking_tokens;
-  record.failure = std::move(event.failure);
+  if (!add_event(record, event, now_ms, plan_.chunk_times)) return std::nullopt;
   Flight ended = std::move(flight);
   in_flight_.erase(found);
   return ended;
@@ -184,7 +169,6 @@ void Player::close(Flight flight) {
     return;
   }
   const PlannedTask& planned = plan_.tasks[flight.attempt.task];
-  record.output_sha256 = sha256_hex(record.thinking + '\0' + record.output);
   grade_into(planned, planned.questions[flight.attempt.question], record);
   listener_.finished(flight.attempt, std::move(record));
 }

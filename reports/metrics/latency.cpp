@@ -94,6 +94,13 @@ ServiceLevel parse_service_level(const std::string& text) {
   return limits;
 }
 
+std::optional<ServiceLevel> parse_service_level(std::span<const std::string> words) {
+  if (words.empty()) return std::nullopt;
+  std::string text;
+  for (const std::string& word : words) text += word + " ";
+  return parse_service_level(text);
+}
+
 std::string service_level_words(const ServiceLevel& limits) {
   std::string words;
   const auto add = [&](const char* metric, std::optional<double> limit) {

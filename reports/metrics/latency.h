@@ -41,6 +41,9 @@ struct ServiceLevel {
 /// what it can't read.
 ServiceLevel parse_service_level(const std::string& text);
 
+/// The same of several words, as a command line has them; nothing of none.
+std::optional<ServiceLevel> parse_service_level(std::span<const std::string> words);
+
 /// "TTFT at most 2,000 ms, TPOT at most 80 ms"
 std::string service_level_words(const ServiceLevel& limits);
 
