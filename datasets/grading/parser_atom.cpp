@@ -35,6 +35,10 @@ Function find_function(std::string_view name) {
   return Function::kNone;
 }
 
+bool takes_two(Function function) {
+  return function == Function::kGcd || function == Function::kMax || function == Function::kMin;
+}
+
 }  // namespace
 
 Id Parser::parse_atom() {
@@ -111,7 +115,8 @@ Id Parser::parse_word() {
     }
   }
   for (const FunctionName& entry : kFunctions) {  // sinx, lnx
-    if (word.size() == entry.name.size() + 1 && word.starts_with(entry.name)) {
+    if (word.size() == entry.name.size() + 1 && word.starts_with(entry.name) &&
+        !takes_two(entry.function)) {
       const std::string letter(word.substr(entry.name.size()));
       advance();
       Node node;
@@ -335,9 +340,7 @@ Id Parser::parse_function(Function function) {
     if (minus) argument = add(NodeKind::kNegate, {argument});
     arguments = {argument};
   }
-  const bool many =
-      function == Function::kGcd || function == Function::kMax || function == Function::kMin;
-  if (many ? arguments.size() != 2 : arguments.size() != 1) fail("arguments of a function");
+  if (arguments.size() != (takes_two(function) ? 2 : 1)) fail("arguments of a function");
   node.children = arguments;
   if (log_base >= 0) node.children.push_back(log_base);
   Id result = add(std::move(node));

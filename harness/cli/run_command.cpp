@@ -51,12 +51,14 @@ std::filesystem::path default_directory(const std::string& model) {
 }
 
 ExitCode list_tasks_on_stdout() {
+  const auto column = [](std::string cell, std::size_t width) {
+    cell.resize(std::max(cell.size(), width) + 2, ' ');
+    return cell;
+  };
   std::string text;
   for (const std::string& name : list_tasks()) {
     const Task task = load_task(name);
-    std::string line = name;
-    line.resize(std::max<std::size_t>(line.size() + 2, 16), ' ');
-    text += line + task.title + "\n";
+    text += column(name, 15) + column(task.title, 43) + task.source + "\n";
   }
   write_stdout(text);
   return ExitCode::kHolds;

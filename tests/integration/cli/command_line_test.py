@@ -53,6 +53,7 @@ class CommandLineTest(ProgramTest):
         self.assert_exit(result, 0)
         names = [line.split()[0] for line in result.stdout.splitlines()]
         self.assertGreaterEqual(set(names), {"gsm8k", "gsm8k-mini", "math", "math-mini", "math500"})
+        self.assertIn("openai/grade-school-math", result.stdout, "each task names its source")
 
     def test_published_data_that_is_not_there_comes_with_the_remedy(self):
         result = self.run_program("run", "--model", "null", "--tasks", "gsm8k")
