@@ -67,6 +67,7 @@ std::unique_ptr<EngineClient> make_openai_client(const EngineOptions& options,
     if (!remote.base_urls.empty()) {
       throw Error(ErrorCode::kUsage, "--launch starts the server itself; --base-url has no place");
     }
+    refuse_key_in_command(remote);
     return std::make_unique<LaunchedClient>(name, options, remote);
   }
   return std::make_unique<OpenAiClient>(name, options.max_batch_sequences, remote);

@@ -30,6 +30,10 @@ std::string trimmed_url(std::string url) {
   while (url.ends_with('/')) url.pop_back();
   const bool known = url.starts_with("http://") || url.starts_with("https://");
   const std::size_t host = url.find("//") + 2;
+  if (url.find_first_of("?#") != std::string::npos) {
+    throw Error(ErrorCode::kUsage, "--base-url: a URL with a query in it",
+                "http://127.0.0.1:8080/v1; a key comes from --api-key-env VAR");
+  }
   const bool has_user = url.substr(0, url.find('/', host)).find('@') != std::string::npos;
   if (!known || has_user || url.size() <= host) {
     throw Error(ErrorCode::kUsage,
@@ -38,6 +42,13 @@ std::string trimmed_url(std::string url) {
                 "http://127.0.0.1:8080/v1; a key comes from --api-key-env VAR");
   }
   return url;
+}
+
+// A shorter one ("none", "EMPTY") is no secret, and words hold it by chance.
+constexpr std::size_t kShortestSecret = 8;
+
+bool holds_key(const std::string& text, const std::string& key) {
+  return key.size() >= kShortestSecret && text.find(key) != std::string::npos;
 }
 
 std::string read_key(const std::string& variable) {
@@ -67,6 +78,13 @@ std::string join(const std::vector<std::string>& parts) {
 }
 
 }  // namespace
+
+void refuse_key_in_command(const RemoteOptions& options) {
+  if (!holds_key(options.launch, read_key(options.api_key_variable))) return;
+  throw Error(ErrorCode::kUsage,
+              "--launch: the command holds the API key, and a record would tell it",
+              "give the server its key by a file or its environment");
+}
 
 struct OpenAiClient::Endpoint {
   std::string url;
@@ -127,6 +145,10 @@ OpenAiClient::~OpenAiClient() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool OpenAiClient::holds_key(const std::string& text) const {
+  return moebench::holds_key(text, api_key_);
+}
+
 std::string OpenAiClient::without_key(std::string text) const {
   if (api_key_.empty()) return text;
   for (std::size_t at; (at = text.find(api_key_)) != std::string::npos;) {
@@ -180,14 +202,15 @@ void OpenAiClient::probe() {
         names.push_back((*models)[k].id);
       }
       throw Error(ErrorCode::kUsage, url + " does not serve '" + model_ + "'",
-                  "--model openai:NAME with one of: " + join(names));
+                  "--model openai:NAME with one of: " + without_key(join(names)));
     }
     const ServedModel& model = found != models->end() ? *found : models->front();
     if (i > 0) continue;  // the first one speaks for all
     model_ = model.id;
     kind_ = server_kind(model.owned_by);
     info_.engine = model.info;
-    info_.engine_version = model.owned_by + (model.version.empty() ? "" : " " + model.version);
+    info_.engine_version =
+        without_key(model.owned_by + (model.version.empty() ? "" : " " + model.version));
   }
   info_.engine_name = "openai-http";
   std::vector<std::string> urls;
@@ -479,6 +502,16 @@ void OpenAiClient::retry_or_fail(Job& job, const std::string& reason, const Http
 
 void OpenAiClient::succeed(Job& job) {
   GenerationEvent last;
+  std::string said, thought;
+  for (const Job::Piece& piece : job.pieces) {
+    said += piece.text;
+    thought += piece.thinking;
+  }
+  if (holds_key(said) || holds_key(thought)) {
+    last.finish = FinishReason::kFailed;
+    last.failure = "the answer holds the API key, which no record may tell";
+    return finish(job, std::move(last), false);
+  }
   std::int64_t counted = 0;
   for (const Job::Piece& piece : job.pieces) {
     counted += std::max<std::int64_t>(1, static_cast<std::int64_t>(piece.token_ids.size()));

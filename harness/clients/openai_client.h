@@ -61,6 +61,7 @@ class OpenAiClient final : public EngineClient {
   void succeed(Job& job);
   void publish(std::vector<GenerationEvent> events);
   void give_up(std::exception_ptr failure);
+  bool holds_key(const std::string& text) const;
   std::string without_key(std::string text) const;
   std::chrono::milliseconds pause_before(int attempt, const HttpEnd& end);
 
@@ -93,5 +94,9 @@ class OpenAiClient final : public EngineClient {
 
   std::thread thread_;  // last: starts when everything stands
 };
+
+/// Throws Error(kUsage) when the command that starts the server holds the API key: settings are
+/// recorded.
+void refuse_key_in_command(const RemoteOptions& options);
 
 }  // namespace moebench

@@ -123,6 +123,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         chat = "messages" in body
         prompt = body["messages"][-1]["content"] if chat else str(body["prompt"])
         words = answer_words(prompt)
+        if fault == "key":  # in pieces
+            words[-1:-1] = list(self.headers["Authorization"])
+        if fault == "html":
+            words[-1:-1] = ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>\x1b[31m"]
         limit = body.get("max_tokens", len(words))
         reason = "stop" if len(words) <= limit else "length"
         words = words[:limit]

@@ -131,6 +131,31 @@ class OpenAiClientTest(program.ProgramTest):
         self.assertEqual(len(failed), N // 2)
         self.assertIn("status 400: bad Bearer [key]", failed[0]["failure"])
 
+    def test_a_key_that_is_told_back_is_in_no_record(self):
+        key = "sk-4f1d9c77a2"
+        server = self.serve(lambda n: "key" if n == 1 else "ok")
+        env = {"env": {"TEST_KEY": key}}
+        result = self.ask("key", server.url, more=("--api-key-env", "TEST_KEY"), **env)
+        self.assert_exit(result, 0)
+        failures = [s["failure"] for s in self.samples("key") if s["verdict"] == "failed"]
+        self.assertEqual(failures, ["the answer holds the API key, which no record may tell"])
+        self.assertEqual(subprocess.run(["grep", "-r", key, self.path("key")]).returncode, 1)
+        launch = f"'{sys.executable}' -m http.server {{port}} --bind 127.0.0.1 {key}"
+        for arguments, word in ((("--base-url", server.url + "?key=" + key), "a query in it"),
+                                (("--launch", launch), "holds the API key")):
+            refused = self.run_program("generate", "-m", "openai:m", "--api-key-env", "TEST_KEY",
+                                       *arguments, "hello", env=program.environment(TEST_KEY=key))
+            self.assert_refused(refused, word)
+            self.assertNotIn(key, refused.stderr)
+
+    def test_markup_in_answers_stays_text(self):
+        self.assert_exit(self.ask("html", self.serve(lambda n: "html").url), 0)
+        with open(self.path("html", "report.html"), encoding="utf-8") as file:
+            report = file.read()
+        for word in ("<script>alert", "<img src=x", "\x1b"):
+            self.assertIn(word, self.samples("html")[0]["output"])
+            self.assertNotIn(word, report)
+
     def test_a_refused_key_ends_the_run(self):
         server = self.serve(lambda n: "401" if n == 3 else "ok")
         result = self.ask("refused", server.url)

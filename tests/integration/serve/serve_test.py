@@ -14,6 +14,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 import program  # noqa: E402
 
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 LONG = {"prompt": "Tom has 3", "max_tokens": 480, "ignore_eos": True, "temperature": 0}
 
 
@@ -286,14 +287,14 @@ class ServeTest(program.ProgramTest):
 
     def test_runs_through_the_server_equal_runs_in_process(self):
         self.start()
-        common = ("--tasks", "gsm8k-mini", "--limit", "8", "--samples", "2", "--temperature", "0.8",
-                  "--seed", "3")
-        self.assert_exit(self.run_program("run", "--model", "canary", *common, "-o", "here"), 0)
-        self.assert_exit(self.run_program("run", "--model", "openai:canary", "--base-url", self.url,
-                                          *common, "-o", "there"), 0)
-        self.assertEqual(self.outcomes("here"), self.outcomes("there"))
-        self.assertEqual(self.record("here")["model"]["sha256"],
-                         self.record("there")["model"]["sha256"])
+        common = ("--tasks", "gsm8k-mini,math-mini", "--limit", "8", "--samples", "2",
+                  "--temperature", "0.8", "--seed", "3")
+        for folder, model in (("here", ("canary",)), ("worker", ("canary", "--workers", "1")),
+                              ("there", ("openai:canary", "--base-url", self.url))):
+            self.assert_exit(self.run_program("run", "--model", *model, *common, "-o", folder), 0)
+        result = subprocess.run([os.path.join(ROOT, "ci", "same_results"), "--engines", "here",
+                                 "worker", "there"], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
 
     def test_speed_is_measured_through_the_server(self):
         self.start()
