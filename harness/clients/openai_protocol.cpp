@@ -131,11 +131,13 @@ Expected<std::vector<ServedModel>, std::string> parse_models(std::string_view bo
       if (models.size() == kMaxModels) break;
       ServedModel model;
       model.id = text_of(member(item, "id"), "id");
-      model.owned_by = text_of(member(item, "owned_by"), "owned_by");
+      // It is shown on terminals.
+      if (model.id != printable(model.id)) throw Malformed{"a model's name that is not printable"};
+      model.owned_by = printable(text_of(member(item, "owned_by"), "owned_by"));
       const Json& own = member(item, "moebench");
       if (own.is_object()) {
         model.info = moebench_info(own);
-        model.version = text_of(member(own, "version"), "version");
+        model.version = printable(text_of(member(own, "version"), "version"));
       } else {
         model.info.has_chat_template = true;  // the server knows; it says so when it has none
       }

@@ -142,6 +142,10 @@ TEST(OpenAiProtocol, TakesNoChunkThatIsBroken) {
   EXPECT_FALSE(parse_chunk(std::string(100'000, '[')).has_value());
   EXPECT_FALSE(parse_models(std::string(100'000, '[')).has_value());
   EXPECT_FALSE(parse_models(R"({"data":[{"id":7}]})").has_value());
+  EXPECT_FALSE(parse_models(R"({"data":[{"id":"\u001b[2J"}]})").has_value());
+  const auto models = parse_models(R"({"data":[{"id":"a/b c","owned_by":"\u001b[2J"}]})");
+  ASSERT_TRUE(models.has_value());
+  EXPECT_EQ(models->front().owned_by, " [2J");
 }
 
 TEST(OpenAiProtocol, TellsAnErrorsMessageInPrintableText) {
