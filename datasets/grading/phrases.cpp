@@ -317,6 +317,12 @@ std::string plain_words(std::string_view answer) {
       break;
     }
   }
+  for (const std::string_view lead : {"finalansweris", "answeris", "finalanswer:", "answer:"}) {
+    if (out.starts_with(lead) && out.size() > lead.size()) {
+      out.erase(0, lead.size());
+      break;
+    }
+  }
   if (out.size() > 2 && out.front() == '(' && out.back() == ')' &&
       out.find('(', 1) == std::string::npos && out.find(',') == std::string::npos) {
     out = out.substr(1, out.size() - 2);
