@@ -83,7 +83,7 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
       break;
     }
   }
-  const bool stars = skip("**");
+  skip("**");
   while (skip(" ") || skip("\\")) {
   }
   const bool bracket = skip("(");
@@ -112,7 +112,6 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
       break;
     }
   }
-  (void)stars;
   rest = answer.substr(i);
   if (braces) {  // \text{(C) 12}
     if (!rest.ends_with("}")) return {};
@@ -134,7 +133,23 @@ std::string choice_letter(std::string_view answer, std::string_view& rest) {
   return letter;
 }
 
+/// Without the spaces at its end, as blanks or as commands.
+std::string_view trim_end(std::string_view answer) {
+  while (true) {
+    const std::size_t size = answer.size();
+    for (const std::string_view space : {" ", "~", "\\,", "\\;", "\\:", "\\!"}) {
+      if (!answer.ends_with(space)) continue;
+      const std::string_view before = answer.substr(0, answer.size() - space.size());
+      if (before.ends_with('\\')) continue;  // a line's end, or a blank that is a command
+      answer = before;
+      break;
+    }
+    if (answer.size() == size) return answer;
+  }
+}
+
 Expected<Parsed, ParseFailure> read(std::string_view answer, bool commas_separate) {
+  answer = trim_end(answer);
   // Bold and italics in Markdown.
   for (const std::string_view mark : {"**", "__", "*", "_"}) {
     while (answer.size() > 2 * mark.size() && answer.starts_with(mark) && answer.ends_with(mark))
