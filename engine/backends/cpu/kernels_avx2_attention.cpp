@@ -26,70 +26,134 @@ struct Single {
   static inline float one(const Element* p) noexcept { return *p; }
 };
 
+/// Keys whose sums, and vectors of values whose outputs, are under way at once: eight chains of
+/// FMAs.
+template <int kQueries>
+constexpr int kWide = 8 / kQueries;
+
+/// horizontal_sum of each of four vectors.
+inline __m128 horizontal_sums(__m256 a, __m256 b, __m256 c, __m256 d) noexcept {
+  const __m256 sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+  return _mm_add_ps(_mm256_castps256_ps128(sums), _mm256_extractf128_ps(sums, 1));
+}
+
 /// scores[q * 32 + j] = queries[q] . key j, for kQueries queries and positions j in [from, to).
 template <class Cache, int kQueries>
 inline void score_block(const AttentionTask& a, int first_query,
                         const typename Cache::Element* keys, int from, int to,
                         float* scores) noexcept {
+  constexpr int kKeys = kWide<kQueries>;
   const std::int64_t width = a.key_width;
-  for (int j = from; j < to; j += 2) {
-    const typename Cache::Element* const k0 = keys + j * a.key_token_stride;
-    const typename Cache::Element* const k1 = j + 1 < to ? k0 + a.key_token_stride : k0;
-    __m256 s0[kQueries], s1[kQueries];
+  for (int j = from; j < to; j += kKeys) {
+    const typename Cache::Element* key[kKeys];
 #pragma GCC unroll 8
-    for (int q = 0; q < kQueries; ++q) s0[q] = s1[q] = _mm256_setzero_ps();
+    for (int k = 0; k < kKeys; ++k)  // behind the end: the last one again, for nothing
+      key[k] = keys + (j + k < to ? j + k : to - 1) * a.key_token_stride;
+    __m256 sum[kQueries][kKeys];
+#pragma GCC unroll 8
+    for (int q = 0; q < kQueries; ++q)
+#pragma GCC unroll 8
+      for (int k = 0; k < kKeys; ++k) sum[q][k] = _mm256_setzero_ps();
     std::int64_t i = 0;
     for (; i + 8 <= width; i += 8) {
-      const __m256 v0 = Cache::load(k0 + i), v1 = Cache::load(k1 + i);
-#pragma GCC unroll 4
-      for (int q = 0; q < kQueries; ++q) {
-        const __m256 x = _mm256_loadu_ps(a.queries[first_query + q] + i);
-        s0[q] = _mm256_fmadd_ps(x, v0, s0[q]);
-        s1[q] = _mm256_fmadd_ps(x, v1, s1[q]);
+      if constexpr (kQueries == 4) {
+        __m256 v[kKeys];
+#pragma GCC unroll 8
+        for (int k = 0; k < kKeys; ++k) v[k] = Cache::load(key[k] + i);
+#pragma GCC unroll 8
+        for (int q = 0; q < kQueries; ++q) {
+          const __m256 x = _mm256_loadu_ps(a.queries[first_query + q] + i);
+#pragma GCC unroll 8
+          for (int k = 0; k < kKeys; ++k) sum[q][k] = _mm256_fmadd_ps(x, v[k], sum[q][k]);
+        }
+      } else {
+        __m256 x[kQueries];
+#pragma GCC unroll 8
+        for (int q = 0; q < kQueries; ++q) x[q] = _mm256_loadu_ps(a.queries[first_query + q] + i);
+#pragma GCC unroll 8
+        for (int k = 0; k < kKeys; ++k) {
+          const __m256 v = Cache::load(key[k] + i);
+#pragma GCC unroll 8
+          for (int q = 0; q < kQueries; ++q) sum[q][k] = _mm256_fmadd_ps(x[q], v, sum[q][k]);
+        }
+      }
+    }
+    alignas(16) float dot[8];  // by query, then key; of four queries by key, then query
+    if constexpr (kQueries == 4) {
+      _mm_store_ps(dot, horizontal_sums(sum[0][0], sum[1][0], sum[2][0], sum[3][0]));
+      _mm_store_ps(dot + 4, horizontal_sums(sum[0][1], sum[1][1], sum[2][1], sum[3][1]));
+    } else {
+#pragma GCC unroll 2
+      for (int n = 0; n < 8; n += 4) {
+        const __m256* const four = sum[n / kKeys] + n % kKeys;
+        _mm_store_ps(dot + n, horizontal_sums(four[0], four[1], four[2], four[3]));
       }
     }
 #pragma GCC unroll 8
-    for (int q = 0; q < kQueries; ++q) {
-      float d0 = horizontal_sum(s0[q]), d1 = horizontal_sum(s1[q]);
-      for (std::int64_t r = i; r < width; ++r) {
-        d0 += a.queries[first_query + q][r] * Cache::one(k0 + r);
-        d1 += a.queries[first_query + q][r] * Cache::one(k1 + r);
+    for (int q = 0; q < kQueries; ++q)
+#pragma GCC unroll 8
+      for (int k = 0; k < kKeys; ++k) {
+        float score = dot[kQueries == 4 ? k * kQueries + q : q * kKeys + k];
+        for (std::int64_t r = i; r < width; ++r)
+          score += a.queries[first_query + q][r] * Cache::one(key[k] + r);
+        if (j + k < 32) scores[q * 32 + j + k] = score;  // behind `to`: not looked at
       }
-      scores[q * 32 + j] = d0;
-      if (j + 1 < to) scores[q * 32 + j + 1] = d1;
+  }
+}
+
+/// add_values for elements [i, i + 8 * kVectors) of each value.
+template <class Cache, int kQueries, int kVectors>
+inline void add_values_at(const AttentionTask& a, const typename Cache::Element* values, int from,
+                          int to, const float* weights, float* outputs, std::int64_t i) noexcept {
+  const std::int64_t width = a.value_width;
+  __m256 out[kQueries][kVectors];
+#pragma GCC unroll 8
+  for (int q = 0; q < kQueries; ++q)
+#pragma GCC unroll 8
+    for (int n = 0; n < kVectors; ++n) out[q][n] = _mm256_loadu_ps(outputs + q * width + i + 8 * n);
+  for (int j = from; j < to; ++j) {
+    const typename Cache::Element* const v = values + j * a.value_token_stride + i;
+    if constexpr (kQueries == 4) {
+      __m256 value[kVectors];
+#pragma GCC unroll 8
+      for (int n = 0; n < kVectors; ++n) value[n] = Cache::load(v + 8 * n);
+#pragma GCC unroll 8
+      for (int q = 0; q < kQueries; ++q) {
+        const __m256 w = _mm256_broadcast_ss(weights + q * 32 + j);
+#pragma GCC unroll 8
+        for (int n = 0; n < kVectors; ++n) out[q][n] = _mm256_fmadd_ps(w, value[n], out[q][n]);
+      }
+    } else {
+      __m256 w[kQueries];
+#pragma GCC unroll 8
+      for (int q = 0; q < kQueries; ++q) w[q] = _mm256_broadcast_ss(weights + q * 32 + j);
+#pragma GCC unroll 8
+      for (int n = 0; n < kVectors; ++n) {
+        const __m256 value = Cache::load(v + 8 * n);
+#pragma GCC unroll 8
+        for (int q = 0; q < kQueries; ++q) out[q][n] = _mm256_fmadd_ps(w[q], value, out[q][n]);
+      }
     }
   }
+#pragma GCC unroll 8
+  for (int q = 0; q < kQueries; ++q)
+#pragma GCC unroll 8
+    for (int n = 0; n < kVectors; ++n) _mm256_storeu_ps(outputs + q * width + i + 8 * n, out[q][n]);
 }
 
 /// output[q] += sum over j in [from, to) of weights[q * 32 + j] * value j.
 template <class Cache, int kQueries>
 inline void add_values(const AttentionTask& a, const typename Cache::Element* values, int from,
                        int to, const float* weights, float* outputs) noexcept {
+  constexpr int kVectors = kWide<kQueries>;
   const std::int64_t width = a.value_width;
   std::int64_t i = 0;
-  for (; i + 16 <= width; i += 16) {
-    __m256 o0[kQueries], o1[kQueries];
-#pragma GCC unroll 8
-    for (int q = 0; q < kQueries; ++q) {
-      o0[q] = _mm256_loadu_ps(outputs + q * width + i);
-      o1[q] = _mm256_loadu_ps(outputs + q * width + i + 8);
-    }
-    for (int j = from; j < to; ++j) {
-      const typename Cache::Element* const v = values + j * a.value_token_stride + i;
-      const __m256 v0 = Cache::load(v), v1 = Cache::load(v + 8);
-#pragma GCC unroll 4
-      for (int q = 0; q < kQueries; ++q) {
-        const __m256 w = _mm256_broadcast_ss(weights + q * 32 + j);
-        o0[q] = _mm256_fmadd_ps(w, v0, o0[q]);
-        o1[q] = _mm256_fmadd_ps(w, v1, o1[q]);
-      }
-    }
-#pragma GCC unroll 8
-    for (int q = 0; q < kQueries; ++q) {
-      _mm256_storeu_ps(outputs + q * width + i, o0[q]);
-      _mm256_storeu_ps(outputs + q * width + i + 8, o1[q]);
-    }
-  }
+  for (; i + 8 * kVectors <= width; i += 8 * kVectors)
+    add_values_at<Cache, kQueries, kVectors>(a, values, from, to, weights, outputs, i);
+  for (; i + 16 <= width; i += 16)
+    add_values_at<Cache, kQueries, 2>(a, values, from, to, weights, outputs, i);
+  for (; i + 8 <= width; i += 8)
+    add_values_at<Cache, kQueries, 1>(a, values, from, to, weights, outputs, i);
   for (; i < width; ++i)
 #pragma GCC unroll 8
     for (int q = 0; q < kQueries; ++q)
