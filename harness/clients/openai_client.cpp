@@ -17,6 +17,7 @@ constexpr std::size_t kMaxLineBytes = std::size_t{4} << 20;
 constexpr std::size_t kMaxAnswerBytes = std::size_t{64} << 20;
 constexpr std::size_t kMaxErrorBytes = std::size_t{16} << 10;
 constexpr std::size_t kMaxModelsBytes = std::size_t{4} << 20;
+constexpr std::size_t kMostReasons = 30;
 constexpr std::chrono::seconds kLongestRetryAfter{120};
 constexpr std::chrono::milliseconds kProbeLimit{15'000};
 constexpr std::chrono::milliseconds kPoll{100};
@@ -481,7 +482,9 @@ void OpenAiClient::retry_or_fail(Job& job, const std::string& reason, const Http
   if (job.attempts <= options_.max_retries) {
     {
       const std::lock_guard lock(mutex_);
-      ++retries_[without_key(reason)];
+      const std::string told = without_key(reason);
+      const bool room = retries_.size() < kMostReasons || retries_.contains(told);
+      ++retries_[room ? told : "other reasons"];  // a server can think of many
     }
     job.due = Clock::now() + pause_before(job.attempts, end);
     queue_.push_back(job.request.id);

@@ -113,6 +113,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif fault == "error_in_stream":
             self.event({"choices": [{"index": 0, "text": "lost"}]})
             self.event({"error": {"message": "out of memory"}})
+        elif fault == "many_reasons":
+            self.event({"error": {"message": f"reason {time.monotonic_ns()} of many"}})
         else:
             return self.stream(fault, body)
         self.close_connection = True

@@ -68,6 +68,14 @@ class OpenAiClientTest(program.ProgramTest):
         self.assert_exit(result, 0)
         self.assertEqual(self.outcomes("random"), self.outcomes("good"))
 
+    def test_a_server_of_many_reasons_fills_no_record(self):
+        server = self.serve(lambda n: "many_reasons" if n < 60 else "ok")
+        self.assert_exit(self.ask("many", server.url, more=("--retries", "30"), batch=24), 0)
+        self.assert_all_answered("many")
+        warnings = " ".join(self.record("many")["warnings"])
+        self.assertEqual(warnings.count("of many"), 30)
+        self.assertIn("other reasons (30 times)", warnings)
+
     def test_a_request_that_always_fails_is_recorded_as_failed(self):
         server = self.serve(lambda n: "500")
         result = self.ask("failed", server.url, more=("--retries", "1"))
