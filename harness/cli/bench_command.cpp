@@ -44,7 +44,7 @@ struct BenchArguments {
 
 constexpr const char* kFooter = R"(Examples:
   moebench bench --model ./model.gguf
-  moebench bench --model canary --prompt-tokens 128,512 --batch 1,32 -o jsonl > speed.jsonl
+  moebench bench --model canary --prompt-tokens 128,256 --batch 1,32 -o jsonl > speed.jsonl
   moebench bench --model canary --load offline,concurrency:8,poisson:20 --goodput ttft:2000 tpot:80
   moebench bench --model canary --load poisson:20 --task gsm8k-mini --record runs/load
 
@@ -60,6 +60,17 @@ Prompts are --prompt-tokens random tokens (the first length) with --generate-tok
 questions of --task, which end where the model ends them. The largest --batch is what the engine
 decodes together. --record keeps each load as a run's folder that report, compare, cost and claims
 take.)";
+
+// A model made for short texts is measured with the longest prompt of 512, 256, ... tokens that it
+// takes, unless the user says which.
+void fit_default_prompt(BenchArguments& arguments) {
+  SpeedGrid& grid = arguments.grid;
+  if (is_remote_model(arguments.engine.model) || arguments.engine.model.starts_with("null")) return;
+  const std::int64_t most = inspect_model(arguments.engine.model).info.max_context_tokens;
+  const std::int64_t generated = arguments.loads.empty() ? 1 : grid.generate_tokens.front() + 1;
+  std::int64_t& prompt = grid.prompt_tokens.front();
+  while (most > 0 && prompt > 1 && prompt + generated > most) prompt /= 2;
+}
 
 EngineOptions engine_options(const BenchArguments& arguments) {
   EngineOptions options = arguments.engine;
@@ -212,15 +223,16 @@ void add_bench_command(CLI::App& app, Action& chosen) {
   const std::string what = "What to measure";
   const auto list = [&](const std::string& flags, std::vector<std::int64_t>& values,
                         const std::string& help, const std::string& defaults) {
-    sub->add_option(flags, values, help)
+    return sub->add_option(flags, values, help)
         ->default_str(defaults)
         ->delimiter(',')
         ->option_text("N,N,...")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24))
         ->group(what);
   };
-  list("-p,--prompt-tokens", arguments->grid.prompt_tokens, "Prefill of prompts of these lengths",
-       "512");
+  const CLI::Option* prompt_tokens =
+      list("-p,--prompt-tokens", arguments->grid.prompt_tokens,
+           "Prefill of prompts of these lengths", "512, or what fits the model's context");
   list("-g,--generate-tokens", arguments->grid.generate_tokens, "Decode of so many tokens", "64");
   list("-b,--batch", arguments->grid.batches, "Sequences that decode together", "1,4,8,16,32");
   sub->add_option("--depth", arguments->grid.depth_tokens,
@@ -293,8 +305,9 @@ void add_bench_command(CLI::App& app, Action& chosen) {
   add_engine_options(*sub, arguments->engine);
   add_remote_options(*sub, arguments->remote);
 
-  sub->callback([arguments, load, format, repetitions, &chosen] {
-    chosen = [arguments, load, format, repetitions] {
+  sub->callback([arguments, load, format, repetitions, prompt_tokens, &chosen] {
+    chosen = [arguments, load, format, repetitions, prompt_tokens] {
+      if (prompt_tokens->count() == 0 && arguments->task.empty()) fit_default_prompt(*arguments);
       if (load->count() == 0) return bench_grid(*arguments);
       arguments->repetitions = repetitions->count() > 0 ? arguments->grid.repetitions : 1;
       return bench_loads(*arguments, format->count() > 0);

@@ -18,6 +18,7 @@ struct CostArguments {
   std::optional<double> usd_per_hour, usd_per_gpu_hour, owned_usd;
   OwnedMachine owned;
   std::string model, gpu = "h200-sxm";
+  bool gpu_given = false;
   ServingPlan plan;
   double input_millions = 50, output_millions = 20, cached_percent = 0;
   DocumentTarget target;
@@ -49,6 +50,15 @@ ExitCode cost(const CostArguments& arguments) {
                        arguments.cached_percent / 100};
   if (!arguments.model.empty()) question.project = find_shape(arguments.model);
   question.gpu = arguments.gpu;
+  if (arguments.gpu_given && arguments.model.empty()) {
+    if (arguments.runs.empty())
+      throw Error(ErrorCode::kUsage, "--gpu and --gpus without anything to price or project",
+                  "runs that were made on such a machine, or --project MODEL");
+    if (arguments.usd_per_hour || arguments.owned_usd)
+      throw Error(ErrorCode::kUsage, "the runs' machine has one price, not two",
+                  "--gpu with --gpus, or --usd-per-hour, or --owned-usd");
+    question.gpu_prices_runs = true;
+  }
   question.plan = arguments.plan;
   question.usd_per_gpu_hour = arguments.usd_per_gpu_hour;
   const Document document = build_cost_report(built_in_catalog(), question);
@@ -67,6 +77,7 @@ void add_cost_command(CLI::App& app, Action& chosen) {
   sub->footer(R"(Examples:
   moebench cost
   moebench cost runs/canary --usd-per-hour 0.40 --input-tokens 100 --output-tokens 30
+  moebench cost runs/served --gpu h100-sxm --gpus 8
   moebench cost runs/canary --owned-usd 12000 --kilowatts 0.8 --utilisation 0.5
   moebench cost --project deepseek-r1 --gpu h800-sxm --gpus 144 --batch 88 --context 4989
   moebench cost --project path/to/config.json --gpu h200-sxm --gpus 8
@@ -105,11 +116,14 @@ others, held out, is printed with it.)");
   sub->add_option("--project", a->model,
                   "Project a model: a name of the catalogue or a Hugging Face config.json")
       ->option_text("MODEL");
-  sub->add_option("--gpu", a->gpu, "The device of the catalogue to project on (h200-sxm)")
-      ->option_text("ID");
-  sub->add_option("--gpus", a->plan.gpus, "GPUs that serve together (8)")
-      ->check(CLI::Range(1.0, 100000.0))
-      ->option_text("N");
+  CLI::Option* gpu =
+      sub->add_option("--gpu", a->gpu,
+                      "The device of the catalogue to project on (h200-sxm); without "
+                      "--project: what the runs' machine is priced as")
+          ->option_text("ID");
+  CLI::Option* gpus = sub->add_option("--gpus", a->plan.gpus, "GPUs that serve together (8)")
+                          ->check(CLI::Range(1.0, 100000.0))
+                          ->option_text("N");
   sub->add_option("--batch", a->plan.batch_per_gpu,
                   "Sequences decoded together, a GPU (0: what the memory holds)")
       ->check(CLI::NonNegativeNumber)
@@ -125,7 +139,10 @@ others, held out, is printed with it.)");
       ->check(CLI::NonNegativeNumber)
       ->option_text("USD");
   add_document_options(*sub, a->target);
-  sub->callback([a, &chosen] { chosen = [a] { return cost(*a); }; });
+  sub->callback([a, gpu, gpus, &chosen] {
+    a->gpu_given = gpu->count() > 0 || gpus->count() > 0;
+    chosen = [a] { return cost(*a); };
+  });
 }
 
 }  // namespace moebench

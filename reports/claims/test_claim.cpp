@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "reports/claims/tests.h"
@@ -245,6 +246,20 @@ ClaimFinding test_projected_ratio(const ClaimTest& test, const Catalog& catalog)
 ClaimFinding test_claim(const ClaimTest& test, std::span<const LoadedRun> runs,
                         const Catalog& catalog) {
   const std::string& m = test.metric;
+  constexpr std::array kMetrics = {"accuracy",
+                                   "price_per_input_token",
+                                   "price_per_output_token",
+                                   "usd_per_question",
+                                   "usd_per_correct",
+                                   "usd_per_output_token",
+                                   "monthly_usd",
+                                   "published_usd_per_million_output",
+                                   "projected_decode_slowdown"};
+  if (std::find(kMetrics.begin(), kMetrics.end(), m) == kMetrics.end()) {
+    std::string known;
+    for (const char* metric : kMetrics) known += (known.empty() ? "" : ", ") + std::string(metric);
+    return not_testable("this build knows no metric \"" + m + "\"", "a metric among " + known);
+  }
   if (m == "accuracy") return test_accuracy(test, runs, catalog);
   const bool needs_limit = m != "monthly_usd";
   if (needs_limit && !test.limit)
@@ -255,11 +270,7 @@ ClaimFinding test_claim(const ClaimTest& test, std::span<const LoadedRun> runs,
     return test_run_cost(test, runs);
   if (m == "monthly_usd") return test_monthly(test, catalog);
   if (m == "published_usd_per_million_output") return test_published_decode(test, catalog);
-  if (m == "projected_decode_slowdown") return test_projected_ratio(test, catalog);
-  return not_testable("this build knows no metric \"" + m + "\"",
-                      "a metric among accuracy, price_per_input_token, price_per_output_token, "
-                      "usd_per_question, usd_per_correct, usd_per_output_token, monthly_usd, "
-                      "published_usd_per_million_output, projected_decode_slowdown");
+  return test_projected_ratio(test, catalog);
 }
 
 }  // namespace moebench

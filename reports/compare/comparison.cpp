@@ -90,7 +90,9 @@ void decide(TaskComparison& c, const CompareOptions& options) {
     c.because = "a difference this large would be rare by chance";
   } else {
     c.verdict = ComparisonVerdict::kInconclusive;
-    c.because = "too few questions to tell a difference of " + points + " from none";
+    c.because = c.p < options.alpha
+                    ? "rare by chance alone, but not as one of the comparisons made here (Holm)"
+                    : "too few questions to tell a difference of " + points + " from none";
   }
 }
 
@@ -131,6 +133,12 @@ std::vector<TaskComparison> compare_accuracy(std::span<const LoadedRun> runs,
                       " is a load test, which grades nothing, and " +
                       labels[loads ? r : options.baseline] + " is not",
                   "compare load tests with each other, and evaluations with each other");
+  for (std::size_t r = 0; r < runs.size(); ++r)
+    if (runs[r].samples.empty())
+      throw Error(
+          ErrorCode::kConfiguration,
+          labels[r] + " (" + runs[r].run.run_id + ") holds no samples: nothing was answered",
+          "compare runs that answered something");
   if (loads) return {};  // speed and cost are all there is to compare
   const auto baseline = scores_by_task(runs[options.baseline]);
   std::vector<TaskComparison> result;

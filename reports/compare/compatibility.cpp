@@ -39,15 +39,15 @@ std::vector<Mismatch> find_mismatches(std::span<const LoadedRun> runs, std::size
       const SamplingRecord &s = a.sampling, &t = b->sampling;
       check_number("temperature", s.temperature, t.temperature);
       check_number("top-p", s.top_p, t.top_p);
-      check_number("top-k", static_cast<double>(s.top_k), static_cast<double>(t.top_k));
+      const auto check_count = [&](const char* what, std::int64_t x, std::int64_t y) {
+        check(what, format_count(x), format_count(y));
+      };
+      check_count("top-k", s.top_k, t.top_k);
       if (with_budgets)
-        check_number("the limit of output tokens", static_cast<double>(s.max_output_tokens),
-                     static_cast<double>(t.max_output_tokens));
+        check_count("the limit of output tokens", s.max_output_tokens, t.max_output_tokens);
       if (with_budgets)
-        check_number("the limit of thinking tokens", static_cast<double>(s.max_thinking_tokens),
-                     static_cast<double>(t.max_thinking_tokens));
-      check_number("attempts per question", static_cast<double>(a.attempts_per_question),
-                   static_cast<double>(b->attempts_per_question));
+        check_count("the limit of thinking tokens", s.max_thinking_tokens, t.max_thinking_tokens);
+      check_count("attempts per question", a.attempts_per_question, b->attempts_per_question);
     }
   }
   return mismatches;
@@ -63,6 +63,9 @@ std::string describe(const std::vector<Mismatch>& mismatches, const std::string&
 
 std::vector<std::string> distinct_labels(std::span<const LoadedRun> runs) {
   std::map<std::string, std::set<std::int64_t>> budgets;  // by label
+  std::set<std::string> prompts;                          // of load tests
+  for (const LoadedRun& run : runs)
+    if (run.run.load) prompts.insert(run.run.load->prompts);
   for (const LoadedRun& run : runs)
     for (const TaskRecord& task : run.run.tasks)
       budgets[run_label(run.run)].insert(task.sampling.max_thinking_tokens);
@@ -74,7 +77,9 @@ std::vector<std::string> distinct_labels(std::span<const LoadedRun> runs) {
       const std::int64_t budget = run.run.tasks.front().sampling.max_thinking_tokens;
       label += budget > 0 ? ", thinking " + std::to_string(budget) : ", thinking unlimited";
     }
-    if (run.run.load) label += ", " + load_words(*run.run.load);
+    if (run.run.load)
+      label +=
+          ", " + (prompts.size() > 1 ? load_words(*run.run.load) : arrival_words(*run.run.load));
     if (const int use = ++uses[label]; use > 1) label += " #" + std::to_string(use);
     labels.push_back(std::move(label));
   }

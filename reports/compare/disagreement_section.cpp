@@ -12,6 +12,10 @@ Section disagreement_section(const ComparedRuns& compared) {
   SampleList list;
   list.id = "answers-list";
   list.caption = "Every question with each run's answer; those where the runs disagree come first";
+  std::string order;
+  for (const std::string& label : compared.labels) order += (order.empty() ? "" : ", ") + label;
+  section.blocks.push_back(
+      Paragraph{"The verdicts of a line, in order: " + order + ".", Tone::kNeutral});
   std::map<std::string, std::size_t> index;
   for (std::size_t r = 0; r < compared.runs.size(); ++r)
     for (const QuestionAttempts& question : group_by_question(compared.runs[r].samples)) {

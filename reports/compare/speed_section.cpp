@@ -124,8 +124,12 @@ Section cost_comparison_section(const ComparedRuns& compared) {
       ratio = number_cell(1);
     } else if (compared.costs[base]) {
       const PairedTerms terms = join_terms(terms_of(r), terms_of(base));
-      if (const auto value = terms.ratio_of_ratios())
-        ratio = interval_cell(*value, bootstrap_ratio_of_ratios(terms.a, terms.b));
+      if (const auto value = terms.ratio_of_ratios()) {
+        const Interval interval = bootstrap_ratio_of_ratios(terms.a, terms.b);
+        // Requests of a load test are alike: their bootstrap says nothing, least of all certainty.
+        ratio =
+            interval.low < interval.high ? interval_cell(*value, interval) : number_cell(*value);
+      }
     }
     table.rows.push_back(
         {text_cell(compared.labels[r]), number_cell(cost->usd_per_hour),

@@ -6,15 +6,76 @@
 
 #include "engine/base/error.h"
 #include "reports/metrics/run_cost.h"
+#include "reports/metrics/throughput.h"
 #include "reports/render/cells.h"
 #include "reports/run_report/run_report.h"
 
 namespace moebench {
 namespace {
 
+std::string whole_text(double count) {
+  return count == std::floor(count) ? format_count(static_cast<std::int64_t>(count))
+                                    : format_number(count);
+}
+
 std::string million(double tokens) { return format_number(tokens / 1e6) + " M"; }
 
-Section runs_section(const CostQuestion& q) {
+struct GpuPrice {
+  double usd_per_hour = 0;  // of one
+  std::string words;
+};
+
+GpuPrice gpu_price(const Catalog& catalog, const CostQuestion& q) {
+  const Device& device = catalog.device(q.gpu);
+  if (q.usd_per_gpu_hour) return {*q.usd_per_gpu_hour, "given"};
+  const GpuHourPrice* listed = catalog.gpu_hour(device.id);
+  if (!listed)
+    throw Error(ErrorCode::kUsage, "the catalogue has no price of a " + device.name + " hour",
+                "give it with --usd-per-gpu-hour");
+  return {listed->usd_per_gpu_hour, listed->kind + ", " + listed->source + ", " + listed->as_of};
+}
+
+// A machine that is paid for all month, and what it does in a second of prefill or of decode alone.
+struct HeldMachine {
+  std::string name;
+  double usd_per_hour = 0, prefill_tokens_per_second = 0, decode_tokens_per_second = 0;
+};
+
+// One table a year, as everywhere with prices.
+void add_break_even(Section& section, const Catalog& catalog, const Workload& workload,
+                    const HeldMachine& machine, Provenance provenance) {
+  std::set<std::string> years;
+  for (const ApiPrice& price : catalog.api_prices) years.insert(price.year());
+  for (const std::string& year : years) {
+    Table even;
+    even.id = "break-even-" + machine.name + "-" + year;
+    even.caption = "Where this machine, held all month, is cheaper than an API of " + year;
+    even.provenance = provenance;
+    even.columns = {text_column("api", "against"),
+                    number_column("machine_usd", "machine", "USD/month"),
+                    number_column("api_usd", "the workload there", "USD/month"),
+                    number_column("load_factor", "break-even", "x the workload"),
+                    number_column("output_tokens", "output then", "M tokens/month"),
+                    text_column("reachable", "can the machine do that?")};
+    for (const ApiPrice& price : catalog.api_prices) {
+      if (price.year() != year) continue;
+      const BreakEven b =
+          break_even(workload, token_price(price), machine.usd_per_hour,
+                     machine.prefill_tokens_per_second, machine.decode_tokens_per_second);
+      even.rows.push_back(
+          {text_cell(price.model), number_cell(b.machine_usd_per_month),
+           number_cell(b.api_usd_per_month), number_cell(b.load_factor),
+           number_cell(b.output_tokens / 1e6),
+           b.reachable()
+               ? text_cell("yes", Tone::kGood)
+               : text_cell("no, at most " + format_number(b.capacity_factor) + " x the workload",
+                           Tone::kBad)});
+    }
+    section.blocks.push_back(std::move(even));
+  }
+}
+
+Section runs_section(const Catalog& catalog, const CostQuestion& q) {
   Section section{"runs", "What the runs' tokens cost", {}};
   Table table;
   table.id = "run-costs";
@@ -27,7 +88,17 @@ Section runs_section(const CostQuestion& q) {
                    number_column("usd_per_correct", "a correct answer", "USD"),
                    number_column("monthly_usd", "the workload", "USD/month")};
   std::set<std::string> rules;
+  std::optional<HeldMachine> held;  // of the first run
   std::optional<double> usd_per_hour = q.usd_per_hour;
+  if (q.gpu_prices_runs) {
+    const GpuPrice price = gpu_price(catalog, q);
+    usd_per_hour = price.usd_per_hour * q.plan.gpus;
+    section.blocks.push_back(Paragraph{
+        "The runs' machine is priced as " + whole_text(q.plan.gpus) + " x " +
+            catalog.device(q.gpu).name + " at " + format_number(price.usd_per_hour) +
+            " USD a GPU-hour (" + price.words + "). Nothing checks that it was such a machine.",
+        Tone::kUncertain});
+  }
   if (q.owned) usd_per_hour = owned_usd_per_used_hour(*q.owned);
   for (const LoadedRun& run : q.runs) {
     const auto cost = run_cost(run, usd_per_hour);
@@ -38,6 +109,10 @@ Section runs_section(const CostQuestion& q) {
       continue;
     }
     rules.insert(cost->rule);
+    const ThroughputMetrics speed = throughput_metrics(run);
+    if (!held && speed.prefill_tokens_per_second && speed.decode_tokens_per_second)
+      held = HeldMachine{run_label(run.run), cost->usd_per_hour, *speed.prefill_tokens_per_second,
+                         *speed.decode_tokens_per_second};
     const AnswerCost answer = answer_cost(run.samples, "", cost->price);
     table.rows.push_back(
         {text_cell(run_label(run.run)), number_cell(cost->usd_per_hour),
@@ -51,6 +126,16 @@ Section runs_section(const CostQuestion& q) {
   for (const std::string& rule : rules)
     table.note += (table.note.empty() ? "Allocation: " : "; ") + rule;
   if (!table.rows.empty()) section.blocks.push_back(std::move(table));
+  if (held) {
+    section.blocks.push_back(
+        Paragraph{"Below: " + held->name +
+                      "'s machine, at the speed of that run, against what the APIs charge. "
+                      "An API's model and the measured one differ in what they can do; this "
+                      "compares tokens alone.",
+                  Tone::kNeutral});
+    held->name = "run";
+    add_break_even(section, catalog, q.workload, *held, Provenance::kMeasured);
+  }
   if (q.owned)
     section.blocks.push_back(Paragraph{
         "The machine is owned: " + format_usd(q.owned->capital_usd) + " USD over " +
@@ -134,18 +219,15 @@ Section projection_section(const Catalog& catalog, const CostQuestion& q) {
   Section section{"projection", "Projection", {}};
   const Device& device = catalog.device(q.gpu);
   const Projection p = project(catalog, *q.project, device, q.plan);
-  const GpuHourPrice* listed = catalog.gpu_hour(device.id);
-  if (!q.usd_per_gpu_hour && !listed)
-    throw Error(ErrorCode::kUsage, "the catalogue has no price of a " + device.name + " hour",
-                "give it with --usd-per-gpu-hour");
-  const double usd = q.usd_per_gpu_hour ? *q.usd_per_gpu_hour : listed->usd_per_gpu_hour;
+  const GpuPrice hour = gpu_price(catalog, q);
+  const double usd = hour.usd_per_hour;
   const double decode_usd = usd_per_million(usd, p.decode_tokens_per_second_per_gpu);
   const double prefill_usd = usd_per_million(usd, p.prefill_tokens_per_second_per_gpu);
   double worst = 0;
   for (const auto& anchor : p.efficiency.anchors)
     if (anchor.role == "held-out") worst = std::max(worst, std::fabs(anchor.error()));
   section.blocks.push_back(Paragraph{
-      "Projected, not measured: " + q.project->id + " on " + format_number(q.plan.gpus) + " x " +
+      "Projected, not measured: " + q.project->id + " on " + whole_text(q.plan.gpus) + " x " +
           device.name + ". Held-out anchors are missed by up to " + format_percent(worst, 0) +
           " %; take the figures with at least that much doubt.",
       Tone::kUncertain});
@@ -173,9 +255,7 @@ Section projection_section(const Catalog& catalog, const CostQuestion& q) {
   };
   row("prefill", p.prefill, p.efficiency.prefill, p.prefill_tokens_per_second_per_gpu, prefill_usd);
   row("decode", p.decode, p.efficiency.decode, p.decode_tokens_per_second_per_gpu, decode_usd);
-  table.note = "At " + format_number(usd) + " USD a GPU-hour (" +
-               (q.usd_per_gpu_hour ? std::string("given")
-                                   : listed->kind + ", " + listed->source + ", " + listed->as_of) +
+  table.note = "At " + format_number(usd) + " USD a GPU-hour (" + hour.words +
                "), the whole GPU charged to the phase it does. Context " +
                format_number(q.plan.context_tokens) + " tokens; one user decodes at " +
                format_number(p.interactivity_tokens_per_second) +
@@ -206,35 +286,10 @@ Section projection_section(const Catalog& catalog, const CostQuestion& q) {
   anchors.note = "Newest anchor: " + p.efficiency.as_of + ".";
   section.blocks.push_back(std::move(anchors));
 
-  std::set<std::string> years;
-  for (const ApiPrice& price : catalog.api_prices) years.insert(price.year());
-  for (const std::string& year : years) {
-    Table even;
-    even.id = "break-even-" + year;
-    even.caption = "Where these GPUs, held all month, are cheaper than an API of " + year;
-    even.provenance = Provenance::kProjected;
-    even.columns = {text_column("api", "against"),
-                    number_column("machine_usd", "GPUs", "USD/month"),
-                    number_column("api_usd", "the workload there", "USD/month"),
-                    number_column("load_factor", "break-even", "x the workload"),
-                    number_column("output_tokens", "output then", "M tokens/month"),
-                    text_column("reachable", "can the GPUs do that?")};
-    for (const ApiPrice& price : catalog.api_prices) {
-      if (price.year() != year) continue;
-      const BreakEven b = break_even(q.workload, token_price(price), usd * q.plan.gpus,
-                                     p.prefill_tokens_per_second_per_gpu * q.plan.gpus,
-                                     p.decode_tokens_per_second_per_gpu * q.plan.gpus);
-      even.rows.push_back(
-          {text_cell(price.model), number_cell(b.machine_usd_per_month),
-           number_cell(b.api_usd_per_month), number_cell(b.load_factor),
-           number_cell(b.output_tokens / 1e6),
-           b.reachable()
-               ? text_cell("yes", Tone::kGood)
-               : text_cell("no, at most " + format_number(b.capacity_factor) + " x the workload",
-                           Tone::kBad)});
-    }
-    section.blocks.push_back(std::move(even));
-  }
+  add_break_even(section, catalog, q.workload,
+                 {"projected", usd * q.plan.gpus, p.prefill_tokens_per_second_per_gpu * q.plan.gpus,
+                  p.decode_tokens_per_second_per_gpu * q.plan.gpus},
+                 Provenance::kProjected);
   section.blocks.push_back(Paragraph{
       "The GPUs are charged at the price above, whatever the API's year. An API's model and the "
       "projected one differ in what they can do; this compares tokens alone.",
@@ -294,7 +349,7 @@ Document build_cost_report(const Catalog& catalog, const CostQuestion& question)
   Document document;
   document.title = "Cost";
   document.subtitle = "Measured, projected and published figures, each marked as what it is";
-  if (!question.runs.empty()) document.sections.push_back(runs_section(question));
+  if (!question.runs.empty()) document.sections.push_back(runs_section(catalog, question));
   if (question.project) document.sections.push_back(projection_section(catalog, question));
   document.sections.push_back(api_section(catalog, question));
   document.sections.push_back(gpu_section(catalog));

@@ -19,6 +19,8 @@ struct CostQuestion {
   Workload workload{50e6, 20e6, 0};         ///< a month
   std::optional<ModelShape> project = {};   ///< a model to project...
   std::string gpu;                          ///< ...on this device of the catalogue
+  /// The runs' machine is priced as plan.gpus devices `gpu` (with no model to project).
+  bool gpu_prices_runs = false;
   ServingPlan plan;
   std::optional<double> usd_per_gpu_hour = {};  ///< of that device; else the catalogue's newest
 };

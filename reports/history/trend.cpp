@@ -41,6 +41,11 @@ Figure trend_figure(const Trend& trend, std::size_t number) {
                                      [&](const ChangePoint& change) { return change.index <= i; });
     ScatterPlot::Point point;
     point.label = short_commit(*trend.runs[i]);
+    // Every commit would hide the line: those around a change, and the ends.
+    const bool changes = std::any_of(
+        trend.changes.begin(), trend.changes.end(),
+        [&](const ChangePoint& change) { return change.index == i || change.index == i + 1; });
+    point.labelled = changes || i == 0 || i + 1 == trend.values.size();
     point.series = "level " + std::to_string(level + 1);
     point.x = static_cast<double>(i + 1);
     point.y = trend.values[i];

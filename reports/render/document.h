@@ -76,6 +76,7 @@ struct ScatterPlot {
     double x = 0, y = 0;
     std::optional<Interval> x_interval, y_interval;
     bool on_front = false;  ///< drawn filled, joined to the other front points in order of x
+    bool labelled = true;   ///< else only the tooltip tells the label
   };
   Axis x, y;
   std::vector<Point> points;

@@ -165,7 +165,7 @@ struct Box {
 
 std::string draw(const ScatterPlot& plot, const std::string& title) {
   Svg svg;
-  constexpr double kTop = 12, kBottom = 270, kLeft = 62, kRight = kWidth - 16;
+  constexpr double kTop = 12, kBottom = 270, kRight = kWidth - 16;
   std::vector<double> xs, ys;
   std::vector<std::string> series;
   for (const auto& point : plot.points) {
@@ -176,11 +176,16 @@ std::string draw(const ScatterPlot& plot, const std::string& title) {
     if (std::find(series.begin(), series.end(), point.series) == series.end())
       series.push_back(point.series);
   }
-  const Scale x = fit_scale(plot.x, xs, kLeft, kRight), y = fit_scale(plot.y, ys, kBottom, kTop);
+  const Scale y = fit_scale(plot.y, ys, kBottom, kTop);
+  std::size_t longest = 4;
+  for (const double tick : y.ticks()) longest = std::max(longest, characters(tick_text(tick)));
+  // The axis' title, then the ticks' numbers.
+  const double left = 34 + static_cast<double>(longest) * kCharacter;
+  const Scale x = fit_scale(plot.x, xs, left, kRight);
   svg.horizontal_axis(x, plot.x, kTop, kBottom);
   for (const double tick : y.ticks()) {
-    svg.line(kLeft, y(tick), kRight, y(tick), "grid");
-    svg.text(kLeft - 8, y(tick) + 4, tick_text(tick), "tick", "end");
+    svg.line(left, y(tick), kRight, y(tick), "grid");
+    svg.text(left - 8, y(tick) + 4, tick_text(tick), "tick", "end");
   }
   svg.raw("<text class=\"axis\" text-anchor=\"middle\" transform=\"translate(14 " +
           px((kTop + kBottom) / 2) + ") rotate(-90)\">" + escape_markup(axis_title(plot.y)) +
@@ -222,6 +227,7 @@ std::string draw(const ScatterPlot& plot, const std::string& title) {
             "\" cx=\"" + px(px_x) + "\" cy=\"" + px(px_y) + "\" r=\"5\"/></g>");
     // The first of some places around the point where the label meets nothing; none: no label, the
     // table and the tooltip have it.
+    if (!point.labelled) continue;
     const std::string label = shorten(point.label, 28);
     const double width = static_cast<double>(characters(label)) * kCharacter;
     struct Place {
@@ -233,7 +239,7 @@ std::string draw(const ScatterPlot& plot, const std::string& title) {
       const bool start = *place.anchor == 's';
       const double from = start ? px_x + place.dx : px_x + place.dx - width;
       const Box box{from, px_y + place.dy - 11, from + width, px_y + place.dy + 3};
-      const bool fits = box.left >= kLeft && box.right <= kWidth && box.top >= 0 &&
+      const bool fits = box.left >= left && box.right <= kWidth && box.top >= 0 &&
                         std::none_of(taken.begin(), taken.end(),
                                      [&](const Box& other) { return other.overlaps(box); });
       if (!fits) continue;
@@ -293,11 +299,15 @@ std::string draw(const HeatMap& map, const std::string& title) {
   // A page with more cells than pixels helps nobody: neighbours are averaged beyond 256 columns.
   const std::size_t merge = std::max<std::size_t>(1, (columns + 255) / 256);
   const std::size_t drawn = columns == 0 ? 1 : (columns + merge - 1) / merge;
-  constexpr double kLeft = 64, kTop = 26;
+  constexpr double kLeft = 88, kTop = 26;
   const double cell_width = (kWidth - kLeft - 10) / static_cast<double>(drawn);
   const double cell_height =
       std::clamp(300.0 / std::max<double>(1, static_cast<double>(map.values.size())), 5.0, 20.0);
-  svg.text(kLeft, 16, map.column_title + " \xe2\x86\x92", "axis", "start");
+  svg.text(kLeft - 6, 16, map.row_title + " \xe2\x86\x93", "axis", "end");
+  svg.text(kLeft, 16,
+           map.column_title + (columns > 1 ? " 0 to " + std::to_string(columns - 1) : "") +
+               " \xe2\x86\x92",
+           "axis", "start");
   const std::size_t label_stride = static_cast<std::size_t>(std::ceil(13 / cell_height));
   svg.raw("<g class=\"heat\">");
   for (std::size_t r = 0; r < map.values.size(); ++r)

@@ -16,18 +16,6 @@ std::int64_t failed_requests(const LoadedRun& run) {
 }
 
 // "poisson 2.5 requests/s, at most 4 in flight"
-std::string arrival_words(const LoadRecord& load) {
-  std::string words = load.arrivals;
-  if (load.arrivals == "poisson") {
-    words += " " + format_number(load.requests_per_second) + " requests/s";
-    if (load.max_in_flight > 0)
-      words += ", at most " + std::to_string(load.max_in_flight) + " in flight";
-  } else if (load.max_in_flight > 0) {
-    words += " " + std::to_string(load.max_in_flight);
-  }
-  return words;
-}
-
 // Names a load among those of one report, whose prompts are the same.
 std::string load_name(const RunRecord& run) {
   return run.load ? arrival_words(*run.load) : run.run_id;
@@ -156,6 +144,18 @@ Table latency_by_load(std::span<const LoadedRun> runs) {
 }
 
 }  // namespace
+
+std::string arrival_words(const LoadRecord& load) {
+  std::string words = load.arrivals;
+  if (load.arrivals == "poisson") {
+    words += " " + format_number(load.requests_per_second) + " requests/s";
+    if (load.max_in_flight > 0)
+      words += ", at most " + std::to_string(load.max_in_flight) + " in flight";
+  } else if (load.max_in_flight > 0) {
+    words += " " + std::to_string(load.max_in_flight);
+  }
+  return words;
+}
 
 std::string load_words(const LoadRecord& load) { return arrival_words(load) + ", " + load.prompts; }
 

@@ -6,16 +6,16 @@
 namespace moebench {
 namespace {
 
-Table throughput_table(const LoadedRun& run) {
+Table throughput_table(const LoadedRun& run, const RunReportOptions& options) {
   const ThroughputMetrics speed = throughput_metrics(run);
   Table table;
   table.id = "throughput";
   table.caption = "Throughput";
   table.columns = {text_column("what", ""), number_column("value", "value"),
                    text_column("unit", "unit"), text_column("definition", "definition")};
-  const auto add = [&](const char* what, Cell value, const char* unit, const char* definition) {
+  const auto add = [&](const char* what, Cell value, const char* unit, std::string definition) {
     table.rows.push_back(
-        {text_cell(what), std::move(value), text_cell(unit), text_cell(definition)});
+        {text_cell(what), std::move(value), text_cell(unit), text_cell(std::move(definition))});
   };
   add("prefill", number_cell(speed.prefill_tokens_per_second), "tokens/s",
       "prompt tokens computed / time in prefill passes");
@@ -26,6 +26,13 @@ Table throughput_table(const LoadedRun& run) {
   add("total throughput", number_cell(speed.total_tokens_per_second), "tokens/s",
       "prompt and output tokens / wall time");
   add("requests", number_cell(speed.requests_per_second), "1/s", "requests / wall time");
+  if (options.goodput) {
+    const Goodput good = goodput(run.samples, *options.goodput, wall_seconds(run.samples));
+    add("goodput", number_cell(good.requests_per_second), "1/s",
+        format_count(good.good_requests) + " of " + format_count(good.requests) +
+            " requests meet all of " + service_level_words(*options.goodput) +
+            ", from the scheduled time / wall time");
+  }
   add("wall time", number_cell(speed.wall_seconds), "s",
       "first issue to last response, summed over segments");
   add("prompt tokens", count_cell(speed.tokens.prompt_tokens), "tokens", "cached ones included");
@@ -110,18 +117,9 @@ Section speed_section(const LoadedRun& run, const RunReportOptions& options) {
   if (run.run.load)
     section.blocks.push_back(
         Paragraph{"A load test: " + load_words(*run.run.load) + ".", Tone::kNeutral});
-  section.blocks.push_back(throughput_table(run));
+  section.blocks.push_back(throughput_table(run, options));
   if (Table latency = latency_table(run); !latency.rows.empty())
     section.blocks.push_back(std::move(latency));
-  if (options.goodput) {
-    const Goodput good = goodput(run.samples, *options.goodput, wall_seconds(run.samples));
-    section.blocks.push_back(
-        Paragraph{"Goodput: " + format_number(good.requests_per_second) + " requests/s (" +
-                      format_count(good.good_requests) + " of " + format_count(good.requests) +
-                      " requests meet all of: " + service_level_words(*options.goodput) +
-                      ", from the scheduled time).",
-                  Tone::kNeutral});
-  }
   if (const auto rows = utilisation(run.run); !rows.empty())
     section.blocks.push_back(utilisation_table(run.run, rows));
   Table other;

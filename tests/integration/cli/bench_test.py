@@ -30,6 +30,18 @@ class BenchTest(ProgramTest):
         self.assert_exit(markdown, 0)
         self.assertEqual(len(markdown.stdout.splitlines()), 2 + len(tests))
 
+    def test_the_default_prompt_fits_a_model_made_for_short_texts(self):
+        """The help's own examples, on a model of 512 tokens."""
+        grid = self.run_program("bench", "--model", "canary", "-b", "1", "-r", "1", "-g", "4",
+                                "-o", "jsonl")
+        self.assert_exit(grid, 0)
+        self.assertEqual(json.loads(grid.stdout.splitlines()[0])["test"], "pp256")
+        load = self.run_program("bench", "--model", "canary", "--load", "offline", "--requests", "2",
+                                "--goodput", "ttft:2000", "tpot:80", "--record", "runs")
+        self.assert_exit(load, 0)
+        self.assertEqual(self.record("runs/offline")["load"]["prompts"],
+                         "256 random tokens, 64 generated")
+
     def test_what_cannot_be_measured_is_refused(self):
         self.assert_refused(self.run_program("bench", "--model", "null"), "null", codes=(2,))
         self.assert_refused(self.run_program(*BENCH, "-o", "xml"), "xml", codes=(2,))

@@ -57,7 +57,7 @@ class BadRecordsTest(program.ProgramTest):
         self.assertNotIn("nan", result.stdout.lower())
         shutil.copytree(self.path("run"), self.path("empty"))
         self.assert_refused(self.run_program("compare", self.path("run"), self.path("empty")),
-                            "no task in common")
+                            "holds no samples")
 
     def test_two_runs_of_different_tasks(self):
         self.make("other", "math-mini")

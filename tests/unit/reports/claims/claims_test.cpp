@@ -31,6 +31,17 @@ TEST(DeepSeekR2, ItsOwnRowsAreNotTestableAndR1StandsBeside) {
   }
 }
 
+TEST(Claims, AnUnknownMetricIsNotTestableWhateverElseTheTestLacks) {
+  for (const std::optional<double> limit : {std::optional<double>(), std::optional(0.5)}) {
+    ClaimTest test{.metric = "beauty", .relation = "at-least", .subject = "a", .reference = "b"};
+    test.limit = limit;
+    const ClaimFinding finding = test_claim(test, kNoRuns, built_in_catalog());
+    EXPECT_EQ(finding.verdict, ClaimVerdict::kNotTestable);
+    EXPECT_NE(finding.evidence.find("beauty"), std::string::npos) << finding.evidence;
+    EXPECT_NE(finding.would_decide.find("usd_per_correct"), std::string::npos);
+  }
+}
+
 TEST(DeepSeekR2, R1IsWithinThreePointsOfO1OnMath500AndATenthOfItsPrice) {
   const Catalog& catalog = built_in_catalog();
   ClaimTest near{.metric = "accuracy",

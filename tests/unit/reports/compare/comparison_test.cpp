@@ -89,7 +89,7 @@ TEST(Compare, RunsOfDifferentTasksHaveNothingToCompare) {
             std::string::npos);
   runs[1] = make_run({.label = "b"});
   runs[1].samples.clear();
-  EXPECT_NE(message_of([&] { compare_accuracy(runs, {}); }).find("no task in common"),
+  EXPECT_NE(message_of([&] { compare_accuracy(runs, {}); }).find("holds no samples"),
             std::string::npos);
   EXPECT_THROW(compare_accuracy(std::span(runs).first(1), {}), Error);
 }

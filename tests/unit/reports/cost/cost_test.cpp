@@ -136,5 +136,24 @@ TEST(CostReport, HoldsTheRunTheApisByYearAndTheCheck) {
       << "a device without a price must not be priced";
 }
 
+// 8 x 2.50 = 20 USD an hour, 730.5 hours a month: 14,610 USD, whatever the run recorded.
+TEST(CostReport, ARunsMachineIsPricedAsSoManyGpus) {
+  CostQuestion question;
+  question.runs.push_back(make_run({.label = "a run"}));
+  question.gpu = "h100-sxm";
+  question.plan.gpus = 8;
+  question.usd_per_gpu_hour = 2.5;
+  question.gpu_prices_runs = true;
+  const std::string text = render_console(build_cost_report(built_in_catalog(), question),
+                                          {.color = false, .width = 200});
+  for (const char* word : {"8 x NVIDIA H100 SXM at 2.50 USD a GPU-hour (given)", "20.0", "14,610",
+                           "break-even", "measured"})
+    EXPECT_NE(text.find(word), std::string::npos) << word << " is not in\n" << text;
+  question.usd_per_gpu_hour.reset();
+  question.gpu = "h20";
+  EXPECT_THROW(build_cost_report(built_in_catalog(), question), Error)
+      << "a device without a price must not be priced";
+}
+
 }  // namespace
 }  // namespace moebench
