@@ -175,19 +175,21 @@ std::vector<SpeedRow> measure_speed_grid(EngineClient& client, const SpeedGrid& 
     done(row);
     rows.push_back(std::move(row));
   }
-  for (const std::int64_t generate_tokens : grid.generate_tokens) {
-    for (const std::int64_t batch : grid.batches) {
-      SpeedRow row;
-      row.test = "tg" + std::to_string(generate_tokens);
-      if (batch > 1) row.test += " x " + std::to_string(batch);
-      row.batch = batch;
-      row.prompt_tokens = grid.depth_tokens;
-      row.generate_tokens = generate_tokens;
-      repeat(row, grid.repetitions, [&] {
-        return decode_once(client, batch, grid.depth_tokens, generate_tokens, random);
-      });
-      done(row);
-      rows.push_back(std::move(row));
+  for (const std::int64_t depth : grid.depths) {
+    for (const std::int64_t generate_tokens : grid.generate_tokens) {
+      for (const std::int64_t batch : grid.batches) {
+        SpeedRow row;
+        row.test = "tg" + std::to_string(generate_tokens);
+        if (depth > 1) row.test += " @ d" + std::to_string(depth);
+        if (batch > 1) row.test += " x " + std::to_string(batch);
+        row.batch = batch;
+        row.prompt_tokens = depth;
+        row.generate_tokens = generate_tokens;
+        repeat(row, grid.repetitions,
+               [&] { return decode_once(client, batch, depth, generate_tokens, random); });
+        done(row);
+        rows.push_back(std::move(row));
+      }
     }
   }
   return rows;

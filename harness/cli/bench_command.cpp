@@ -49,7 +49,7 @@ constexpr const char* kFooter = R"(Examples:
   moebench bench --model canary --load poisson:20 --task gsm8k-mini --record runs/load
 
 pp512 is the prefill of 512 tokens, tg64 the generation of 64 tokens by one sequence, tg64 x 8 the
-same by eight sequences at once (tokens of all together). Numbers are medians; nothing else should
+same by eight sequences at once (tokens of all together), tg64 @ d4096 behind 4096 tokens. Numbers are medians; nothing else should
 run on the machine meanwhile.
 
 With --load, requests are sent to the engine instead, and throughput and latencies are told:
@@ -83,10 +83,9 @@ EngineOptions engine_options(const BenchArguments& arguments) {
   for (const std::int64_t tokens : grid.prompt_tokens) {
     options.max_context_tokens = std::max(options.max_context_tokens, tokens + 1);
   }
-  for (const std::int64_t tokens : grid.generate_tokens) {
-    options.max_context_tokens =
-        std::max(options.max_context_tokens, grid.depth_tokens + tokens + 1);
-  }
+  for (const std::int64_t tokens : grid.generate_tokens)
+    for (const std::int64_t depth : grid.depths)
+      options.max_context_tokens = std::max(options.max_context_tokens, depth + tokens + 1);
   if (!arguments.loads.empty()) {
     options.max_context_tokens = grid.prompt_tokens.front() + grid.generate_tokens.front() + 1;
     if (!arguments.task.empty()) options.max_context_tokens = 0;  // what the model allows
@@ -235,12 +234,7 @@ void add_bench_command(CLI::App& app, Action& chosen) {
            "Prefill of prompts of these lengths", "512, or what fits the model's context");
   list("-g,--generate-tokens", arguments->grid.generate_tokens, "Decode of so many tokens", "64");
   list("-b,--batch", arguments->grid.batches, "Sequences that decode together", "1,4,8,16,32");
-  sub->add_option("--depth", arguments->grid.depth_tokens,
-                  "Tokens before the decoded ones, in each sequence")
-      ->capture_default_str()
-      ->option_text("N")
-      ->check(CLI::PositiveNumber)
-      ->group(what);
+  list("--depth", arguments->grid.depths, "Tokens before the decoded ones, in each sequence", "1");
   const CLI::Option* repetitions =
       sub->add_option(
              "-r,--repetitions", arguments->grid.repetitions,

@@ -199,7 +199,7 @@ class HtmlRenderer {
         a["output"] = answer.output;
         std::string facts = format_count(answer.output_tokens) + " tokens";
         if (answer.seconds) facts += ", " + format_number(*answer.seconds) + " s";
-        if (answer.usd) facts += ", " + format_usd(*answer.usd) + " USD";
+        if (answer.usd) facts += ", " + usd_text(*answer.usd);
         a["facts"] = facts;
       }
     }

@@ -333,7 +333,8 @@ std::string draw(const HeatMap& map, const std::string& title) {
   svg.raw("<rect class=\"frame\" x=\"" + px(kLeft) + "\" y=\"" + px(kTop) + "\" width=\"" +
           px(kWidth - kLeft - 10) + "\" height=\"" + px(bottom - kTop) + "\"/>");
   svg.text(kLeft, bottom + 18,
-           map.value_title + ": lightest 0, darkest " + format_number(highest, 4), "tick", "start");
+           map.value_title + ": faintest 0, strongest " + format_number(highest, 4), "tick",
+           "start");
   return svg.finish(bottom + 28, title);
 }
 
