@@ -12,14 +12,32 @@ std::string gigabytes(std::int64_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
 }
 
+/// "blk.3.ffn_up.17.weight", as older GGUF files have it: a number before the last part.
+bool is_numbered_gguf_expert(std::string_view name) {
+  const std::size_t part = name.find(".ffn_"), end = name.rfind('.');
+  if (!name.starts_with("blk.") || part == name.npos || end == name.npos || end <= part)
+    return false;
+  const std::size_t before = name.rfind('.', end - 1);
+  return before > part && name.find_first_not_of("0123456789", before + 1) == end;
+}
+
 }  // namespace
 
+bool is_routed_expert(std::string_view name) {
+  return name.find(".experts.") != name.npos || name.find("_exps.") != name.npos ||
+         is_numbered_gguf_expert(name);
+}
+
 std::int64_t weight_bytes_on(const Backend& backend, const ModelSource& source,
-                             std::optional<DType> requantize) {
+                             std::optional<DType> requantize, bool host_experts) {
   const auto matrix = [&](const TensorView& view) {
     const std::int64_t k = view.shape.back(), n = view.shape.elements() / k;
-    // FP8 comes as BF16 from the loader, which applies its scales.
-    DType type = view.dtype == DType::kF8E4M3 ? DType::kBF16 : view.dtype;
+    // The loader multiplies the scales into FP8, which makes it BF16, where they can't be kept.
+    const TileScales tiles = {nullptr, source.config.fp8_tile_rows, source.config.fp8_tile_columns,
+                              0};
+    const bool unpacked = view.dtype == DType::kF8E4M3 &&
+                          (requantize || tiles.columns == 0 || !backend.keeps_fp8(tiles, 0, k));
+    DType type = unpacked ? DType::kBF16 : view.dtype;
     if (requantize && k % static_cast<std::int64_t>(traits(*requantize).block_elements) == 0)
       type = *requantize;
     return static_cast<std::int64_t>(backend.prepared_bytes(type, n, k));
@@ -28,6 +46,7 @@ std::int64_t weight_bytes_on(const Backend& backend, const ModelSource& source,
   for (const auto& [name, tensor] : source.checkpoint.tensors()) {
     const TensorView& view = tensor.view;
     const bool number = view.dtype != DType::kI32 && view.dtype != DType::kI64;
+    if (host_experts && is_routed_expert(name)) continue;
     if (!number || view.shape.elements() == 0) continue;
     bytes += view.shape.rank() < 2 ? view.shape.elements() * 4 : matrix(view);
   }
@@ -46,7 +65,8 @@ void check_device_memory(const Backend& backend, std::int64_t free_bytes, std::i
               info.name + " (" + info.description + ") has " + gigabytes(free_bytes) +
                   " free; the model needs " + gigabytes(weight_bytes) + " for its weights and " +
                   gigabytes(workspace_bytes + page_bytes) + " for workspace and cache",
-              "narrower weights (--weights-type q4_0), fewer --step-tokens, or a larger GPU");
+              "narrower weights (--weights-type q4_0), fewer --step-tokens, experts in host memory "
+              "(--cpu-experts), or a larger GPU");
 }
 
 }  // namespace moebench

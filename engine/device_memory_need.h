@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "engine/backends/backend.h"
 #include "engine/model/model_source.h"
@@ -10,8 +11,12 @@ namespace moebench {
 
 /// What load_weights would take of a device's memory, from the files' headers alone: nothing is
 /// read or allocated. A few percent above the truth, as small vectors count as padded.
+/// `host_experts`: routed experts don't count.
 std::int64_t weight_bytes_on(const Backend& backend, const ModelSource& source,
-                             std::optional<DType> requantize);
+                             std::optional<DType> requantize, bool host_experts = false);
+
+/// Whether a checkpoint's tensor is part of routed experts, by its name.
+bool is_routed_expert(std::string_view name);
 
 /// Throws Error(kDevice) with the figures when weights, workspace and the least useful cache (one
 /// page) don't fit into `free_bytes`.

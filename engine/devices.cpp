@@ -1,3 +1,6 @@
+#include "engine/devices.h"
+
+#include <charconv>
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/cuda/nvml.h"
@@ -8,17 +11,18 @@
 namespace moebench {
 namespace {
 
-DeviceInfo device_of(const cuda::PluginDevice& gpu, std::size_t index) {
+DeviceInfo device_of(const cuda::ListedDevice& listed) {
+  const cuda::PluginDevice& gpu = listed.device;
   DeviceInfo info;
-  info.device = "cuda:" + std::to_string(index);
+  info.device = "cuda:" + std::to_string(listed.index);
   info.description = gpu.name;
   info.isa = "sm_" + std::to_string(gpu.compute_capability);
-  info.runs = gpu.compute_capability >= 80
-                  ? "all families and weight types that the CPU backend runs"
-                  : "nothing: the kernels need sm_80 or newer";
+  info.serves = gpu.compute_capability >= 80;
+  info.runs = info.serves ? "all families and weight types that the CPU backend runs"
+                          : "nothing: the kernels need sm_80 or newer";
   info.multiprocessors = gpu.n_multiprocessors;
   info.memory_bytes = static_cast<std::int64_t>(gpu.memory_bytes);
-  info.free_memory_bytes = static_cast<std::int64_t>(gpu.free_bytes);
+  info.free_memory_bytes = static_cast<std::int64_t>(listed.free_bytes);
   info.core_clock_mhz = gpu.core_clock_mhz;
   info.memory_clock_mhz = gpu.memory_clock_mhz;
   info.memory_bus_bits = gpu.memory_bus_bits;
@@ -27,7 +31,19 @@ DeviceInfo device_of(const cuda::PluginDevice& gpu, std::size_t index) {
 
 }  // namespace
 
-DeviceList list_devices() {
+/// "cuda:2" -> 2.
+std::optional<int> cuda_index(std::string_view device) {
+  constexpr std::string_view kPrefix = "cuda:";
+  if (!device.starts_with(kPrefix)) return std::nullopt;
+  device.remove_prefix(kPrefix.size());
+  int index = 0;
+  const auto [end, error] = std::from_chars(device.data(), device.data() + device.size(), index);
+  if (error != std::errc() || end != device.data() + device.size() || index < 0)
+    return std::nullopt;
+  return index;
+}
+
+DeviceList list_devices(bool with_free_memory) {
   DeviceList list;
   const BackendInfo cpu = make_cpu_backend(1)->info();
   DeviceInfo info;
@@ -41,9 +57,8 @@ DeviceList list_devices() {
   info.isa = "scalar";
   list.devices.push_back(info);
 
-  const cuda::Inventory gpus = cuda::list_devices();
-  for (std::size_t i = 0; i < gpus.devices.size(); ++i)
-    list.devices.push_back(device_of(gpus.devices[i], i));
+  const cuda::Inventory gpus = cuda::list_devices(with_free_memory);
+  for (const cuda::ListedDevice& gpu : gpus.devices) list.devices.push_back(device_of(gpu));
   if (!gpus.description.empty())
     list.cuda_plugin = gpus.plugin_path + " (" + gpus.description + ")";
   list.cuda_driver = gpus.driver;
@@ -52,16 +67,14 @@ DeviceList list_devices() {
 }
 
 std::optional<PowerReading> read_power(const std::string& device) {
-  const cuda::Inventory gpus = cuda::list_devices();
-  for (std::size_t i = 0; i < gpus.devices.size(); ++i) {
-    if (device != "cuda:" + std::to_string(i)) continue;
-    const auto reading = cuda::nvml_read(gpus.devices[i].pci_bus_id);
-    if (!reading) return std::nullopt;
-    return PowerReading{reading->energy_joules,       reading->power_watts,
-                        reading->core_clock_mhz,      reading->memory_clock_mhz,
-                        reading->temperature_celsius, reading->throttled};
-  }
-  return std::nullopt;
+  const std::optional<int> index = cuda_index(device);
+  if (!index) return std::nullopt;
+  const std::string bus_id = cuda::pci_bus_id(*index);
+  const auto reading = bus_id.empty() ? std::nullopt : cuda::nvml_read(bus_id);
+  if (!reading) return std::nullopt;
+  return PowerReading{reading->energy_joules,       reading->power_watts,
+                      reading->core_clock_mhz,      reading->memory_clock_mhz,
+                      reading->temperature_celsius, reading->throttled};
 }
 
 }  // namespace moebench

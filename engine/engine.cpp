@@ -1,17 +1,18 @@
 #include "engine/engine.h"
 
-#include <charconv>
 #include <cmath>
 #include <string_view>
 #include <utility>
 
 #include "engine/backends/cpu/cpu_backend.h"
 #include "engine/backends/cuda/plugin_loader.h"
+#include "engine/backends/host_experts.h"
 #include "engine/backends/reference/reference_backend.h"
 #include "engine/base/error.h"
 #include "engine/cache_sizing.h"
 #include "engine/canary/embedded.h"
 #include "engine/device_memory_need.h"
+#include "engine/devices.h"
 #include "engine/model/forward.h"
 #include "engine/model/model_source.h"
 #include "engine/model/weights.h"
@@ -27,27 +28,21 @@ namespace {
 
 /// Left for everything that isn't weights, cache or workspace.
 constexpr std::int64_t kMemoryMarginBytes = 256 << 20;
-/// On a device: the CUDA context's growth, cuBLAS, the ops' workspace.
+/// On a device: the CUDA context's growth and the ops' workspace.
 constexpr std::int64_t kDeviceMarginBytes = 512 << 20;
 
-/// "cuda:2" -> 2.
-std::optional<int> cuda_index(std::string_view device) {
-  constexpr std::string_view kPrefix = "cuda:";
-  if (!device.starts_with(kPrefix)) return std::nullopt;
-  device.remove_prefix(kPrefix.size());
-  int index = 0;
-  const auto [end, error] = std::from_chars(device.data(), device.data() + device.size(), index);
-  if (error != std::errc() || end != device.data() + device.size() || index < 0)
-    return std::nullopt;
-  return index;
+std::unique_ptr<Backend> cpu_backend(const EngineOptions& options) {
+  return make_cpu_backend(options.threads > 0 ? options.threads : usable_cores());
 }
 
 std::unique_ptr<Backend> make_backend(const EngineOptions& options) {
   if (options.device == "reference") return make_reference_backend();
-  if (options.device == "cpu")
-    return make_cpu_backend(options.threads > 0 ? options.threads : usable_cores());
-  if (const std::optional<int> index = cuda_index(options.device))
-    return cuda::load_backend(*index);
+  if (options.device == "cpu") return cpu_backend(options);
+  if (const std::optional<int> index = cuda_index(options.device)) {
+    std::unique_ptr<Backend> gpu = cuda::load_backend(*index);
+    if (!options.cpu_experts) return gpu;
+    return with_host_experts(std::move(gpu), cpu_backend(options));
+  }
   throw Error(ErrorCode::kUsage, "unknown device \"" + options.device + "\"",
               "choose cpu, reference or cuda:N (moebench devices lists them)");
 }
@@ -70,6 +65,11 @@ std::optional<DType> weight_type_of(const EngineOptions& options) {
 
 void check(const EngineOptions& options) {
   const auto refuse = [](const std::string& what) { throw Error(ErrorCode::kUsage, what); };
+  if (options.cpu_experts && !cuda_index(options.device))
+    throw Error(ErrorCode::kUsage,
+                "experts on the CPU are for a model whose rest is on a GPU; the device is " +
+                    options.device,
+                "--device cuda:N, or no --cpu-experts");
   if (options.threads < 0) refuse("the number of threads is negative");
   if (options.max_batch_sequences < 1) refuse("max_batch_sequences has to be at least 1");
   if (options.max_step_tokens < options.max_batch_sequences)
@@ -187,7 +187,7 @@ void EngineOverStepLoop::load(const EngineOptions& options) {
           : kMemoryMarginBytes;
   if (const auto free_bytes = backend_->free_memory_bytes())
     check_device_memory(*backend_, static_cast<std::int64_t>(*free_bytes),
-                        weight_bytes_on(*backend_, source, weight_type),
+                        weight_bytes_on(*backend_, source, weight_type, options.cpu_experts),
                         workspace_bytes + margin_bytes, bytes_per_token * PagePool::kBlockTokens);
 
   const std::int64_t before_bytes = resident_anonymous_bytes();
@@ -238,6 +238,7 @@ void EngineOverStepLoop::describe(const EngineOptions& options, const ModelSourc
   info_.device = backend.name;
   info_.isa = backend.isa;
   info_.threads = backend.threads;
+  if (options.cpu_experts && info_.n_moe_layers > 0) info_.experts_device = "cpu";
   info_.kv_cache_type = options.kv_cache_type;
   info_.has_chat_template = chat_template_.has_value();
 }

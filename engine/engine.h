@@ -18,6 +18,7 @@ struct EngineOptions {
   /// A Hugging Face directory, a .gguf file, or "canary" for the embedded model.
   std::string model;
   std::string device = "cpu";  ///< "cpu", "reference", "cuda:N" (see list_devices)
+  bool cpu_experts = false;    ///< on a GPU: routed experts stay in host memory and run on the CPU
   int threads = 0;             ///< 0: one a physical core this process may use
   std::optional<std::string>
       weight_type;  ///< requantise matrices at load: "f32", "bf16", "q8_0", "q4_0", ...
@@ -41,6 +42,7 @@ struct EngineInfo {
   std::int64_t n_layers = 0, n_moe_layers = 0, n_experts = 0, experts_per_token = 0;
   std::int64_t vocab = 0, max_context_tokens = 0, kv_cache_tokens = 0;
   std::string device, isa, kv_cache_type;
+  std::string experts_device;  ///< "cpu" where routed experts run apart from the rest; else empty
   int threads = 0;
   bool has_chat_template = false;
   double load_seconds = 0;
@@ -161,6 +163,7 @@ struct DeviceInfo {
   std::string description;  ///< in words
   std::string isa;          ///< "avx2", "sm_90"
   std::string runs;         ///< what it can run, in words
+  bool serves = true;       ///< false: a GPU that is there but too old
   // GPUs only:
   std::int64_t multiprocessors = 0, memory_bytes = 0, free_memory_bytes = 0;
   std::int64_t core_clock_mhz = 0, memory_clock_mhz = 0;  ///< the highest; 0 where not told
@@ -168,12 +171,13 @@ struct DeviceInfo {
 };
 
 struct DeviceList {
-  std::vector<DeviceInfo> devices;  ///< those that can serve
-  std::string cuda_plugin;          ///< its file and build, where it was loaded
-  std::string cuda_driver;          ///< "580.65.06 (CUDA 13.0)", where there is one
-  std::string cuda_unavailable;     ///< why no CUDA device can serve; empty where one can
+  std::vector<DeviceInfo> devices;
+  std::string cuda_plugin;       ///< its file and build, where it was loaded
+  std::string cuda_driver;       ///< "580.65.06 (CUDA 13.0)", where there is one
+  std::string cuda_unavailable;  ///< why no CUDA device can serve; empty where one can
 };
-DeviceList list_devices();
+/// Asking for a GPU's free memory takes a few hundred MB of it for a context.
+DeviceList list_devices(bool with_free_memory = true);
 
 /// A GPU's own meters, now (NVML). Not for the step loop.
 struct PowerReading {

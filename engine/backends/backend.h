@@ -141,6 +141,13 @@ class Backend {
   // says size_bytes() == 0; otherwise they were copied or repacked. Types: every DType the room's
   // README lists; an unsupported one throws Error(kBadModel).
   virtual std::unique_ptr<Weight> prepare_matrix(const TensorView& source) = 0;  // (n, k)
+  /// Whether prepare_matrix and prepare_experts take FP8 with these scales over `tile_rows` tiles
+  /// as they are (TensorView::tiles); else the loader hands BF16. `scales.data` null: any usual
+  /// scales.
+  virtual bool keeps_fp8(const TileScales& /*scales*/, std::int64_t /*tile_rows*/,
+                         std::int64_t /*matrix_columns*/) const {
+    return false;
+  }
   /// What prepare_matrix takes of the device's memory for rows (n, k) of a stored type.
   virtual std::size_t prepared_bytes(DType stored, std::int64_t n, std::int64_t k) const {
     return static_cast<std::size_t>(n) * row_bytes(stored, static_cast<std::size_t>(k));

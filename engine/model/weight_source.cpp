@@ -99,10 +99,11 @@ LoadedTensor latent_value_half(const AttentionConfig& a, const TensorView& joint
 }
 
 WeightSource::WeightSource(const ModelConfig& config, const Checkpoint& checkpoint,
-                           std::optional<DType> requantize)
+                           std::optional<DType> requantize, const Backend* backend)
     : config_(config),
       checkpoint_(checkpoint),
       requantize_(requantize),
+      backend_(backend),
       naming_(checkpoint.format() == "gguf" ? TensorNaming::kGguf : TensorNaming::kHuggingFace) {
   if (requantize && !can_convert_from_f32(*requantize)) {
     throw Error(ErrorCode::kUsage,
@@ -168,6 +169,11 @@ const CheckpointTensor& WeightSource::locate(TensorRole role, std::int64_t layer
 }
 
 LoadedTensor WeightSource::take(TensorRole role, std::int64_t layer, std::int64_t expert) {
+  return load(role, layer, expert, false);
+}
+
+LoadedTensor WeightSource::load(TensorRole role, std::int64_t layer, std::int64_t expert,
+                                bool keep_fp8) {
   const CheckpointTensor& tensor = locate(role, layer, expert);
   const LayerConfig* config =
       layer < 0 ? nullptr : &config_.layers[static_cast<std::size_t>(layer)];
@@ -175,7 +181,13 @@ LoadedTensor WeightSource::take(TensorRole role, std::int64_t layer, std::int64_
   if (tensor.view.dtype == DType::kF8E4M3) {
     std::string name;
     find(role, layer, expert, name);
-    loaded = dequantize_fp8(tensor.view, fp8_scales(name, tensor));
+    const std::optional<TileScales> tiles = keep_fp8 && role != TensorRole::kEmbedding
+                                                ? kept_fp8(name, tensor)
+                                                : std::optional<TileScales>();
+    if (tiles)
+      loaded.view = {tensor.view.data, tensor.view.dtype, tensor.view.shape, tiles};
+    else
+      loaded = dequantize_fp8(tensor.view, fp8_scales(name, tensor));
   } else {
     loaded.view = tensor.view;
   }
@@ -195,7 +207,8 @@ DType WeightSource::kept_type(DType stored, std::int64_t columns) const {
 }
 
 LoadedTensor WeightSource::take_matrix(TensorRole role, std::int64_t layer, std::int64_t expert) {
-  LoadedTensor loaded = take(role, layer, expert);
+  LoadedTensor loaded = load(role, layer, expert, true);
+  if (loaded.view.tiles) return loaded;
   const DType kept = kept_type(loaded.view.dtype, loaded.view.shape.back());
   if (kept == loaded.view.dtype) return loaded;
   std::unique_ptr<std::byte[]> converted = convert_rows(loaded.view, kept);
@@ -242,6 +255,16 @@ const TensorView& WeightSource::fp8_scales(const std::string& name,
   }
   taken_.insert(scale_name);
   return scales->view;
+}
+
+std::optional<TileScales> WeightSource::kept_fp8(const std::string& name,
+                                                 const CheckpointTensor& tensor) {
+  if (backend_ == nullptr || requantize_) return std::nullopt;
+  const TensorView& scales = fp8_scales(name, tensor);
+  const TileScales tiles = {scales.data, config_.fp8_tile_rows, config_.fp8_tile_columns,
+                            scales.shape[1]};
+  if (!backend_->keeps_fp8(tiles, scales.shape[0], tensor.view.shape[1])) return std::nullopt;
+  return tiles;
 }
 
 /// weight = fp8 * scale, kept in BF16 as DeepSeek's own conversion script does.

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/backends/backend.h"
 #include "engine/formats/checkpoint.h"
 #include "engine/model/model_config.h"
 #include "engine/model/tensor_table.h"
@@ -25,11 +26,12 @@ struct LoadedTensor {
 
 /// Takes tensors out of a checkpoint by role: finds them under either naming, checks their shapes,
 /// undoes FP8 tiles, requantises matrices on request, and in the end knows what nobody asked for.
-/// Every failure is Error(kBadModel) that names the file and the tensor.
+/// Every failure is Error(kBadModel) that names the file and the tensor. FP8 matrices stay as they
+/// are, with their scales, where `backend` keeps_fp8 and nothing is requantised.
 class WeightSource {
  public:
   WeightSource(const ModelConfig& config, const Checkpoint& checkpoint,
-               std::optional<DType> requantize);
+               std::optional<DType> requantize, const Backend* backend = nullptr);
 
   /// Whether the checkpoint has this tensor, under any of its names.
   bool has(TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1) const;
@@ -41,7 +43,7 @@ class WeightSource {
   /// The same, its bytes as stored; FP8 becomes BF16. Must exist and have expected_shape (or be the
   /// same but for dimensions of size one).
   LoadedTensor take(TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1);
-  /// The same, requantised.
+  /// The same, requantised, or FP8 with its scales (see above).
   LoadedTensor take_matrix(TensorRole role, std::int64_t layer = -1, std::int64_t expert = -1);
   /// The same as F32, whatever it is stored as.
   LoadedTensor take_f32(TensorRole role, std::int64_t layer = -1);
@@ -60,6 +62,8 @@ class WeightSource {
   const CheckpointTensor* find(TensorRole role, std::int64_t layer, std::int64_t expert,
                                std::string& name) const;
   const TensorView& fp8_scales(const std::string& name, const CheckpointTensor& tensor);
+  std::optional<TileScales> kept_fp8(const std::string& name, const CheckpointTensor& tensor);
+  LoadedTensor load(TensorRole role, std::int64_t layer, std::int64_t expert, bool keep_fp8);
   LoadedTensor dequantize_fp8(const TensorView& view, const TensorView& scales) const;
   [[noreturn]] void fail(const std::string& file, const std::string& what) const;
   bool is_prediction_layer(const std::string& name) const;
@@ -67,6 +71,7 @@ class WeightSource {
   const ModelConfig& config_;
   const Checkpoint& checkpoint_;
   std::optional<DType> requantize_;
+  const Backend* backend_;
   TensorNaming naming_;
   std::set<std::string, std::less<>> taken_;
 };

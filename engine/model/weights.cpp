@@ -21,7 +21,7 @@ class Loader {
       : config_(config),
         backend_(backend),
         files_(checkpoint.files()),
-        source_(config, checkpoint, requantize),
+        source_(config, checkpoint, requantize, &backend),
         requantize_(requantize) {}
 
   Weights load() {

@@ -1,6 +1,7 @@
 #include "engine/runtime/step_loop.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "engine/base/check.h"
@@ -213,8 +214,11 @@ void StepLoop::fill_rows(const Batch& batch) {
   Rows& r = *rows_;
   r.clear();
   std::int32_t row = 0;
-  std::size_t n_blocks = 0;  // the table is as wide as this step needs
+  // The table is as wide as this step needs, rounded up to a power of two: whoever records steps
+  // (Forward::run) has a few widths to record, not a new one every page.
+  std::size_t n_blocks = 0;
   for (const Sequence* s : batch.sequences) n_blocks = std::max(n_blocks, s->pages.size());
+  n_blocks = std::min(std::bit_ceil(n_blocks), static_cast<std::size_t>(max_blocks_));
   for (std::size_t i = 0; i < batch.sequences.size(); ++i) {
     Sequence& s = *batch.sequences[i];
     r.query_begin.push_back(row);

@@ -3,7 +3,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
+#include <optional>
 
 #include "engine/base/check.h"
 #include "engine/tensor/dtype.h"
@@ -43,12 +45,27 @@ class Shape {
   std::size_t rank_ = 0;
 };
 
+/// The scales of an FP8 matrix (DeepSeek's weight_scale_inv): the values of each tile of `rows` x
+/// `columns` count times the F32 at (row / rows, column / columns). Does not own.
+struct TileScales {
+  const std::byte* data = nullptr;  // (ceil(matrix rows / rows), per_row) F32, any alignment
+  std::int64_t rows = 0, columns = 0, per_row = 0;
+
+  float at(std::int64_t row, std::int64_t column) const noexcept {
+    float scale;
+    std::memcpy(&scale, data + (row / rows * per_row + column / columns) * 4, sizeof scale);
+    return scale;
+  }
+};
+
 /// A dense, read-only tensor in host memory (a checkpoint's bytes): row-major, no padding. Does not
 /// own.
 struct TensorView {
   const std::byte* data = nullptr;
   DType dtype = DType::kF32;
   Shape shape;
+  /// Of an FP8 matrix whose scales were not multiplied in: only for a backend that keeps_fp8.
+  std::optional<TileScales> tiles = {};
 
   std::size_t size_bytes() const noexcept {
     return shape.rank() == 0 ? 0 : row_bytes(dtype, static_cast<std::size_t>(shape.elements()));

@@ -4,8 +4,8 @@
 
 #include "engine/base/error.h"
 #include "harness/clients/null_client.h"
-#include "harness/environment/energy.h"
 #include "harness/environment/environment.h"
+#include "harness/environment/gpu_watch.h"
 #include "harness/run/record_parts.h"
 #include "harness/run/run_directory.h"
 #include "reports/metrics/throughput.h"
@@ -62,13 +62,17 @@ MeasuredLoad measure_load(EngineClient& client, const RunRecord& base, const Loa
 
   std::vector<std::int64_t> routed_before = client.expert_token_counts();
   record.started_utc = utc_now();
-  EnergyMeter meter(find_rapl_sources());
+  const std::vector<std::string> gpus = gpus_of(record.engine);
+  EnergyMeter meter(find_energy_sources(gpus));
+  GpuWatch watch(gpus);
   LoadResult played = play_load(client, load, arrivals, seed, [&](std::int64_t done) {
     meter.poll();
+    watch.poll();
     tick(done);
   });
   record.energy = meter.readings();
   record.energy_note = meter.note();
+  const std::vector<GpuClocks> clocks = watch.look();
   record.ended_utc = utc_now();
 
   std::vector<std::int64_t> routed = client.expert_token_counts();
@@ -80,7 +84,9 @@ MeasuredLoad measure_load(EngineClient& client, const RunRecord& base, const Loa
   record.steps = summarize_steps(measured.steps);
   measured.run.samples = std::move(played.samples);
   const double wall = wall_seconds(measured.run.samples);
-  record.segments = {{record.started_utc, record.ended_utc, wall}};
+  record.segments = {{record.started_utc, record.ended_utc, wall, std::nullopt, clocks}};
+  for (std::string& warning : throttle_warnings(clocks))
+    record.warnings.push_back(std::move(warning));
   record.peak_memory_bytes = peak_memory_bytes();
   if (record.engine.name != "null" && wall > 0) {
     const auto count = static_cast<double>(load.requests.size());

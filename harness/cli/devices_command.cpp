@@ -34,7 +34,7 @@ ExitCode list(bool need_cuda) {
     std::printf("%-10s %s (%s)\n", d.device.c_str(), d.description.c_str(), d.isa.c_str());
     if (d.memory_bytes > 0) print_gpu(d);
     std::printf("           runs %s\n", d.runs.c_str());
-    cuda = cuda || d.device.starts_with("cuda:");
+    cuda = cuda || (d.device.starts_with("cuda:") && d.serves);
   }
   if (!list.cuda_plugin.empty()) std::printf("CUDA plugin %s\n", list.cuda_plugin.c_str());
   if (!list.cuda_driver.empty()) std::printf("CUDA driver %s\n", list.cuda_driver.c_str());

@@ -30,6 +30,9 @@ void add_engine_options(CLI::App& sub, EngineOptions& options) {
       ->capture_default_str()
       ->option_text("NAME")
       ->group(group);
+  sub.add_flag("--cpu-experts", options.cpu_experts,
+               "On a GPU: routed experts stay in host memory and run on the CPU")
+      ->group(group);
   sub.add_option("--step-tokens", options.max_step_tokens,
                  "Rows of one forward pass at most (prefill is cut into such pieces)")
       ->capture_default_str()

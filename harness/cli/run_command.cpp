@@ -188,7 +188,9 @@ void add_run_command(CLI::App& app, Action& chosen) {
           "N", engine);
   setting("--stall-timeout", "stall-timeout",
           "A worker without a step for this long has hung (default: 300)", "SECONDS", engine);
-  setting("--device", "device", "cpu, reference (slow, exact) (default: cpu)", "NAME", engine);
+  setting("--device", "device", "cpu, cuda:N, reference (slow, exact) (default: cpu)", "NAME",
+          engine);
+  flag("cpu-experts", "On a GPU: routed experts stay in host memory and run on the CPU", engine);
 
   const std::string servers = "Servers (--model openai:NAME)";
   setting("--base-url", "base-url",

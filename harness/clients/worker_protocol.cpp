@@ -31,10 +31,11 @@ void visit(F& f, HelloMessage& m) {
 
 template <class F>
 void visit(F& f, EngineOptions& o) {
-  auto& [model, device, threads, weight_type, kv_cache_type, max_batch_sequences, max_step_tokens,
-         max_context_tokens, kv_cache_bytes, prefix_cache] = o;
+  auto& [model, device, cpu_experts, threads, weight_type, kv_cache_type, max_batch_sequences,
+         max_step_tokens, max_context_tokens, kv_cache_bytes, prefix_cache] = o;
   f("model", model);
   f("device", device);
+  f("cpu_experts", cpu_experts);
   f("threads", threads);
   f("weight_type", weight_type);
   f("kv_cache_type", kv_cache_type);
@@ -55,7 +56,7 @@ void visit(F& f, EngineInfo& i) {
   auto& [model_name, family, format, model_sha256, weight_types, total_parameters,
          active_parameters, weight_bytes, kv_bytes_per_token, n_layers, n_moe_layers, n_experts,
          experts_per_token, vocab, max_context_tokens, kv_cache_tokens, device, isa, kv_cache_type,
-         threads, has_chat_template, load_seconds] = i;
+         experts_device, threads, has_chat_template, load_seconds] = i;
   f("model_name", model_name);
   f("family", family);
   f("format", format);
@@ -75,6 +76,7 @@ void visit(F& f, EngineInfo& i) {
   f("device", device);
   f("isa", isa);
   f("kv_cache_type", kv_cache_type);
+  f("experts_device", experts_device);
   f("threads", threads);
   f("has_chat_template", has_chat_template);
   f("load_seconds", load_seconds);

@@ -11,7 +11,7 @@
 
 namespace moebench {
 
-/// A counter of energy: RAPL below; a device plugin that can ask NVML would be another.
+/// A counter of energy: RAPL below, NVML in gpu_watch.h.
 class EnergySource {
  public:
   virtual ~EnergySource() = default;
@@ -23,7 +23,7 @@ class EnergySource {
 
 struct EnergySources {
   std::vector<std::unique_ptr<EnergySource>> sources;
-  std::string why_none;  ///< says what was looked for and not found, where `sources` is empty
+  std::string why_none;  ///< what was looked for and not found; empty where nothing is missing
 };
 
 /// The RAPL domains under `powercap` (Intel's and AMD's alike): each package, and the memory where

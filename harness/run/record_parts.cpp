@@ -9,6 +9,7 @@
 #include "engine/base/check.h"
 #include "engine/base/error.h"
 #include "harness/environment/environment.h"
+#include "harness/environment/gpu_watch.h"
 #include "harness/environment/peak_flops.h"
 
 namespace moebench {
@@ -41,6 +42,7 @@ EngineRecord engine_record(const RunSettings& settings, const ClientInfo& client
   engine.endpoint = client.endpoint;
   engine.device = client.engine.device;
   engine.isa = client.engine.isa;
+  engine.experts_device = client.engine.experts_device;
   engine.kv_cache_type = client.engine.kv_cache_type;
   engine.threads = client.engine.threads;
   engine.max_batch_sequences = settings.batch_size;
@@ -57,6 +59,8 @@ Settings effective_settings(const RunSettings& settings, const RunPlan& plan,
   Settings effective;
   effective["model"] = settings.model;
   effective["device"] = client.engine.device;
+  if (!client.engine.experts_device.empty())
+    effective["experts-device"] = client.engine.experts_device;
   effective["threads"] = std::to_string(client.engine.threads);
   effective["batch-size"] = std::to_string(settings.batch_size);
   effective["context"] = std::to_string(client.engine.max_context_tokens);
@@ -135,6 +139,7 @@ RunRecord new_record(const Settings& requested, const RunSettings& settings, con
     record.environment.peak_source += "; " + peak.how;
   }
   record.engine = engine_record(settings, client);
+  record.environment.gpus = describe_gpus(gpus_of(record.engine));
   record.model = model_record(client.engine);
   record.tasks = task_records(plan);
   record.shard = settings.shard;
@@ -159,6 +164,7 @@ std::string describe_run(const RunRecord& record) {
   const EngineRecord& engine = record.engine;
   text += "\n  " + engine.name + " on " + engine.device;
   if (!engine.isa.empty()) text += " (" + engine.isa + ")";
+  if (!engine.experts_device.empty()) text += ", routed experts on " + engine.experts_device;
   if (engine.threads > 0) text += ", " + std::to_string(engine.threads) + " threads";
   text += ", batch " + std::to_string(engine.max_batch_sequences);
   const auto workers = record.effective.find("workers");
@@ -224,6 +230,8 @@ std::vector<std::string> refuse_other_engine(const RunRecord& recorded, const Ru
                     engine.kv_cache_type);
   refuse_difference(where, "the engine", recorded.engine.name, engine.name);
   refuse_difference(where, "the device", recorded.engine.device, engine.device);
+  refuse_difference(where, "the experts' device", recorded.engine.experts_device,
+                    engine.experts_device);
 
   std::vector<std::string> warnings;
   const auto warn = [&](const std::string& what, const std::string& before,

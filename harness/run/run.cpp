@@ -13,6 +13,7 @@
 #include "harness/clients/worker_client.h"
 #include "harness/environment/energy.h"
 #include "harness/environment/environment.h"
+#include "harness/environment/gpu_watch.h"
 #include "harness/run/interrupt.h"
 #include "harness/run/overhead.h"
 #include "harness/run/plan.h"
@@ -96,6 +97,7 @@ class Segment {
   const std::vector<std::vector<std::int64_t>> earlier_load_;
   const std::vector<EnergyReading> earlier_energy_;
   std::optional<EnergyMeter> energy_;  // while it plays
+  std::optional<GpuWatch> gpus_;
   std::unique_ptr<JsonLinesWriter> sample_log_;
   std::optional<JsonLinesWriter> step_log_;
 
@@ -122,7 +124,9 @@ PlayResult Segment::play() {
 
   const auto segment = static_cast<std::int64_t>(record_.segments.size());
   record_.segments.push_back({utc_now(), "", 0, std::nullopt});
-  energy_.emplace(find_rapl_sources());
+  const std::vector<std::string> gpus = gpus_of(record_.engine);
+  energy_.emplace(find_energy_sources(gpus));
+  gpus_.emplace(gpus);
   record_energy();  // a run that is killed says why its energy is not known, too
   write(RunStatus::kRunning);
 
@@ -136,8 +140,13 @@ PlayResult Segment::play() {
   const double cpu_before = process_cpu_seconds();
   const PlayResult result = moebench::play(plan_, attempts, client_, segment, earlier, listener);
   record_.segments.back().cpu_seconds = process_cpu_seconds() - cpu_before;
+  record_.segments.back().gpus = gpus_->look();
   record_energy();
   display_.clear();
+  for (std::string& warning : throttle_warnings(record_.segments.back().gpus)) {
+    announce_(warning, true);
+    record_.warnings.push_back(std::move(warning));
+  }
 
   take_steps();
   record_.segments.back().ended_utc = utc_now();
@@ -168,8 +177,10 @@ void Segment::tick(std::int64_t output_tokens) {
     last_sync_ = Clock::now();
   }
   record_energy();
+  gpus_->poll();
   if (Clock::now() - last_write_ >= kRecordEvery) {
     record_.segments.back().wall_seconds = state_.elapsed_seconds;
+    record_.segments.back().gpus = gpus_->look();
     write(RunStatus::kRunning);
     last_write_ = Clock::now();
   }

@@ -131,6 +131,7 @@ const std::map<std::string, Setter>& setters() {
       {"reasoning-tokens", number<std::int64_t, std::int64_t>(&S::reasoning_tokens, 0, kMost)},
       {"raw-prompt", flag(&S::raw_prompt)},
       {"device", text_value(&S::device)},
+      {"cpu-experts", flag(&S::cpu_experts)},
       {"kv-cache-type", text_value(&S::kv_cache_type)},
       {"weights-type", text_value(&S::weights_type)},
       {"batch-size", number<std::int64_t, std::int64_t>(&S::batch_size, 1, 4096)},
@@ -189,6 +190,7 @@ EngineOptions engine_options(const RunSettings& settings) {
   EngineOptions options;
   options.model = settings.model;
   options.device = settings.device;
+  options.cpu_experts = settings.cpu_experts;
   options.threads = settings.threads;
   options.weight_type = settings.weights_type;
   options.kv_cache_type = settings.kv_cache_type;

@@ -30,6 +30,7 @@ struct RunSettings {
   bool raw_prompt = false;            ///< the messages' text, without the model's chat template
 
   std::string device = "cpu";
+  bool cpu_experts = false;  ///< on a GPU: routed experts stay in host memory
   std::string kv_cache_type = "f16";
   std::optional<std::string> weights_type;
   std::int64_t batch_size = 32;

@@ -65,6 +65,7 @@ void visit(F& f, EngineRecord& r) {
   f.optional("version", r.version);
   f.optional("device", r.device);
   f.optional("isa", r.isa);
+  f.optional("experts_device", r.experts_device);
   f.optional("kv_cache_type", r.kv_cache_type);
   f.optional("endpoint", r.endpoint);
   f.optional("threads", r.threads);
@@ -108,11 +109,26 @@ void visit(F& f, MachinePrice& r) {
 }
 
 template <class F>
+void visit(F& f, GpuClocks& r) {
+  f.field("device", r.device);
+  f.field("core_mhz_before", r.core_mhz_before);
+  f.field("core_mhz_after", r.core_mhz_after);
+  f.field("memory_mhz_before", r.memory_mhz_before);
+  f.field("memory_mhz_after", r.memory_mhz_after);
+  f.field("celsius_before", r.celsius_before);
+  f.field("celsius_after", r.celsius_after);
+  f.field("readings", r.readings);
+  f.field("throttled_readings", r.throttled_readings);
+  f.optional("throttled", r.throttled);
+}
+
+template <class F>
 void visit(F& f, RunSegment& r) {
   f.field("started_utc", r.started_utc);
   f.optional("ended_utc", r.ended_utc);
   f.optional("wall_seconds", r.wall_seconds);
   f.optional("cpu_seconds", r.cpu_seconds);
+  f.optional("gpus", r.gpus);
 }
 
 template <class F>

@@ -62,6 +62,7 @@ struct EngineRecord {
   std::string name, version;  ///< "moebench", "openai-http", "null"
   std::string device;         ///< "cpu", "cuda:0"
   std::string isa, kv_cache_type, endpoint;
+  std::string experts_device;  ///< "cpu" where routed experts ran apart from the rest
   std::int64_t threads = 0, max_batch_sequences = 0, max_step_tokens = 0, devices = 1;
   double load_seconds = 0;
 };
@@ -88,6 +89,17 @@ struct MachinePrice {
   std::string as_of;   ///< YYYY-MM-DD or YYYY-MM
 };
 
+/// What a GPU said of itself before and after a stretch, and how often it was held down meanwhile.
+struct GpuClocks {
+  std::string device;  ///< "cuda:0"
+  std::int64_t core_mhz_before = 0, core_mhz_after = 0;
+  std::int64_t memory_mhz_before = 0, memory_mhz_after = 0;
+  std::int64_t celsius_before = 0, celsius_after = 0;
+  std::int64_t readings = 0;            ///< about one a second, the first and last included
+  std::int64_t throttled_readings = 0;  ///< of them: clocks were held down
+  std::vector<std::string> throttled;   ///< the reasons seen: "power cap", "hardware thermal"
+};
+
 /// One uninterrupted stretch of the run; a resumed run has several.
 struct RunSegment {
   std::string started_utc, ended_utc;  ///< ISO 8601; ended empty while it runs or when killed
@@ -95,6 +107,7 @@ struct RunSegment {
   /// User and system time of all of this process' threads meanwhile: what a busy neighbour can't
   /// stretch as it stretches the wall time. Absent in records of older builds.
   std::optional<double> cpu_seconds = {};
+  std::vector<GpuClocks> gpus = {};  ///< of the GPUs that served it, where they can be asked
 };
 
 /// All steps of one kind together. `kind` is "prefill", "decode" or "mixed" (both in one pass).

@@ -54,6 +54,7 @@ KeyValues machine_values(const RunRecord& run) {
   add.text("engine", run.engine.name + " " + run.engine.version);
   add.text("endpoint", run.engine.endpoint);
   add.text("device", run.engine.device);
+  add.text("routed experts on", run.engine.experts_device);
   add.text("isa", run.engine.isa);
   add.count("threads", run.engine.threads);
   add.text("KV cache type", run.engine.kv_cache_type);
@@ -92,6 +93,20 @@ KeyValues settings_values(const char* id, const char* caption, const Settings& s
   return values;
 }
 
+std::string clocks_text(const GpuClocks& gpu) {
+  const auto change = [](std::int64_t before, std::int64_t after, const char* unit) {
+    return std::to_string(before) + " to " + std::to_string(after) + " " + unit;
+  };
+  std::string text = "core " + change(gpu.core_mhz_before, gpu.core_mhz_after, "MHz") +
+                     ", memory " + change(gpu.memory_mhz_before, gpu.memory_mhz_after, "MHz") +
+                     ", " + change(gpu.celsius_before, gpu.celsius_after, "C") + "; throttled in " +
+                     std::to_string(gpu.throttled_readings) + " of " +
+                     std::to_string(gpu.readings) + " readings";
+  for (std::size_t i = 0; i < gpu.throttled.size(); ++i)
+    text += (i == 0 ? ": " : ", ") + gpu.throttled[i];
+  return text;
+}
+
 }  // namespace
 
 Section method_section(const LoadedRun& run) {
@@ -104,9 +119,12 @@ Section method_section(const LoadedRun& run) {
   add.text("started", record.started_utc);
   add.text("ended", record.ended_utc);
   add.text("schema", std::to_string(record.schema_version));
-  for (const RunSegment& segment : record.segments)
+  for (const RunSegment& segment : record.segments) {
     add.text("segment", segment.started_utc + " to " +
                             (segment.ended_utc.empty() ? "(not ended)" : segment.ended_utc));
+    for (const GpuClocks& gpu : segment.gpus)
+      add.text("GPU clocks", gpu.device + ": " + clocks_text(gpu));
+  }
   section.blocks.push_back(std::move(itself));
   section.blocks.push_back(model_values(record));
   for (const TaskRecord& task : record.tasks) section.blocks.push_back(task_values(task));

@@ -58,6 +58,55 @@ Op head_matmul_op(DType type, std::int64_t heads, std::int64_t n, std::int64_t k
   };
 }
 
+/// FP8 with its scales apart where the backend keeps them so (TensorView::tiles), else multiplied
+/// out in F32.
+class TiledF8 {
+ public:
+  static constexpr std::int64_t kTileRows = 16, kTileColumns = 128;
+
+  TiledF8(const Shape& shape, std::uint32_t seed)
+      : kept_(stored(DType::kF8E4M3, shape, seed, 1.0f)) {
+    const std::int64_t tile_rows = (shape[0] + kTileRows - 1) / kTileRows;
+    const std::int64_t per_row = (shape[1] + kTileColumns - 1) / kTileColumns;
+    for (std::int64_t i = 0; i < tile_rows * per_row; ++i)
+      scales_.push_back(
+          std::ldexp(1.0f + 0.1f * static_cast<float>(i % 7), -4 - static_cast<int>(i % 5)));
+    kept_.tiles = {reinterpret_cast<const std::byte*>(scales_.data()), kTileRows, kTileColumns,
+                   per_row};
+    values_.resize(static_cast<std::size_t>(shape.elements()));
+    to_f32(values_.data(), kept_.data, kept_.dtype, values_.size());
+    for (std::int64_t i = 0; i < shape.elements(); ++i)
+      values_[static_cast<std::size_t>(i)] *= kept_.tiles->at(i / shape[1], i % shape[1]);
+  }
+  TiledF8(TiledF8&&) = default;
+
+  TensorView view(const Backend& backend) const {
+    const std::int64_t tile_rows = static_cast<std::int64_t>(scales_.size()) / kept_.tiles->per_row;
+    return backend.keeps_fp8(*kept_.tiles, tile_rows, kept_.shape[1]) ? kept_ : multiplied();
+  }
+  TensorView multiplied() const {
+    return {reinterpret_cast<const std::byte*>(values_.data()), DType::kF32, kept_.shape};
+  }
+
+ private:
+  TensorView kept_;
+  std::vector<float> scales_, values_;
+};
+
+Op tiled_matmul_op(std::int64_t n, std::int64_t k) {
+  return [=](Backend& b, std::span<const int> rows) {
+    const TiledF8 source({n, k}, 6);
+    const auto weight = b.prepare_matrix(source.view(b));
+    const auto count = static_cast<std::int64_t>(rows.size());
+    const F32Tensor x(b, {count, k}, pick_rows<float>(normal(kRows * k, 4), k, rows));
+    const F32Tensor out(b, {count, n});
+    const MatmulTarget target{weight.get(), out.tensor};
+    b.matmul(x.tensor, {&target, 1});
+    b.synchronize();
+    return out.download();
+  };
+}
+
 Op rms_norm_op(std::int64_t heads, std::int64_t width) {
   return [=](Backend& b, std::span<const int> rows) {
     const auto weight = b.prepare_vector(stored(DType::kF32, {width}, 21, 1.0f));
@@ -119,30 +168,50 @@ struct ExpertWeights {
   ExpertSources sources() const { return {gate, up, down}; }
 };
 
+constexpr std::int64_t kExperts = 7;
+
+std::vector<float> run_experts(Backend& b, std::span<const int> rows, const Weight& experts,
+                               std::int64_t hidden) {
+  constexpr std::int64_t kTopK = 3;
+  std::vector<std::int32_t> ids;
+  for (int r = 0; r < kRows; ++r)  // expert 6 never, expert 0 by most
+    for (const int e : {r % 5 == 0 ? 1 + r % 4 : 0, 5 - r % 2, 3 - r % 2}) ids.push_back(e % 6);
+  for (std::size_t i = 0; i < ids.size(); i += 3)  // distinct within a row
+    while (ids[i + 1] == ids[i] || ids[i + 2] == ids[i] || ids[i + 2] == ids[i + 1]) {
+      ids[i + 1] = (ids[i] + 1) % 6;
+      ids[i + 2] = (ids[i] + 2) % 6;
+    }
+  const auto count = static_cast<std::int64_t>(rows.size());
+  const F32Tensor x(b, {count, hidden}, pick_rows<float>(normal(kRows * hidden, 51), hidden, rows));
+  const F32Tensor out(b, {count, hidden},
+                      pick_rows<float>(normal(kRows * hidden, 52, 0.1f), hidden, rows));
+  const I32Tensor chosen(b, {count, kTopK}, pick_rows<std::int32_t>(ids, kTopK, rows));
+  const F32Tensor weights(b, {count, kTopK},
+                          pick_rows<float>(normal(kRows * kTopK, 53, 0.5f), kTopK, rows));
+  b.experts(out.tensor, x.tensor, experts, chosen.tensor, weights.tensor);
+  b.synchronize();
+  return out.download();
+}
+
 Op experts_op(DType up_type, DType down_type, std::int64_t hidden, std::int64_t width) {
   return [=](Backend& b, std::span<const int> rows) {
-    constexpr std::int64_t kExperts = 7, kTopK = 3;
     const ExpertWeights w(up_type, down_type, kExperts, hidden, width);
-    const auto experts = b.prepare_experts(w.sources());
-    std::vector<std::int32_t> ids;
-    for (int r = 0; r < kRows; ++r)  // expert 6 never, expert 0 by most
-      for (const int e : {r % 5 == 0 ? 1 + r % 4 : 0, 5 - r % 2, 3 - r % 2}) ids.push_back(e % 6);
-    for (std::size_t i = 0; i < ids.size(); i += 3)  // distinct within a row
-      while (ids[i + 1] == ids[i] || ids[i + 2] == ids[i] || ids[i + 2] == ids[i + 1]) {
-        ids[i + 1] = (ids[i] + 1) % 6;
-        ids[i + 2] = (ids[i] + 2) % 6;
-      }
-    const auto count = static_cast<std::int64_t>(rows.size());
-    const F32Tensor x(b, {count, hidden},
-                      pick_rows<float>(normal(kRows * hidden, 51), hidden, rows));
-    const F32Tensor out(b, {count, hidden},
-                        pick_rows<float>(normal(kRows * hidden, 52, 0.1f), hidden, rows));
-    const I32Tensor chosen(b, {count, kTopK}, pick_rows<std::int32_t>(ids, kTopK, rows));
-    const F32Tensor weights(b, {count, kTopK},
-                            pick_rows<float>(normal(kRows * kTopK, 53, 0.5f), kTopK, rows));
-    b.experts(out.tensor, x.tensor, *experts, chosen.tensor, weights.tensor);
-    b.synchronize();
-    return out.download();
+    return run_experts(b, rows, *b.prepare_experts(w.sources()), hidden);
+  };
+}
+
+/// `mixed`: expert 3 comes with its scales multiplied out, as the loader does with unusual ones.
+Op tiled_experts_op(std::int64_t hidden, std::int64_t width, bool mixed) {
+  return [=](Backend& b, std::span<const int> rows) {
+    std::vector<TiledF8> sources;
+    std::vector<TensorView> parts[3];
+    for (std::uint32_t e = 0; e < kExperts; ++e)
+      for (std::uint32_t part = 0; part < 3; ++part)
+        sources.emplace_back(part < 2 ? Shape{width, hidden} : Shape{hidden, width},
+                             100 + 3 * e + part);
+    for (std::size_t i = 0; i < sources.size(); ++i)
+      parts[i % 3].push_back(mixed && i / 3 == 3 ? sources[i].multiplied() : sources[i].view(b));
+    return run_experts(b, rows, *b.prepare_experts({parts[0], parts[1], parts[2]}), hidden);
   };
 }
 
@@ -188,9 +257,31 @@ Op route_op(const RouterOptions& options, bool bias) {
   };
 }
 
-Op sample_op() {
+/// Counts: a row's choices are what it adds to them. (They need I64, which no other op has.)
+Op route_counts_op(const RouterOptions& options) {
   return [=](Backend& b, std::span<const int> rows) {
-    constexpr std::int64_t kVocab = 501;
+    const std::int64_t n = options.n_experts, k = options.top_k;
+    std::vector<float> result;
+    for (const int r : rows) {
+      const int twice[] = {r, r};
+      const F32Tensor logits(b, {2, n}, pick_rows<float>(normal(kRows * n, 73), n, twice));
+      const I32Tensor ids(b, {2, k}, std::vector<std::int32_t>(static_cast<std::size_t>(2 * k)));
+      const F32Tensor weights(b, {2, k});
+      const auto memory = b.allocate(static_cast<std::size_t>(n) * sizeof(std::int64_t));
+      const Tensor counts = Tensor::contiguous(memory->data(), DType::kI64, {n});
+      for (int call = 0; call < 2; ++call)
+        b.route(ids.tensor, weights.tensor, logits.tensor, nullptr, options, &counts);
+      std::vector<std::int64_t> counted(static_cast<std::size_t>(n));
+      b.download(counted.data(), memory->data(), memory->size_bytes());
+      for (const std::int64_t c : counted) result.push_back(static_cast<float>(c));
+    }
+    return result;
+  };
+}
+
+Op sample_op(std::int64_t vocab) {
+  return [=](Backend& b, std::span<const int> rows) {
+    const std::int64_t kVocab = vocab;
     const auto count = static_cast<std::int64_t>(rows.size());
     const F32Tensor logits(b, {count, kVocab},
                            pick_rows<float>(normal(kRows * kVocab, 81, 2.0f), kVocab, rows));
@@ -378,7 +469,7 @@ std::vector<OpCase> op_cases() {
     add("experts_" + type, experts_op(dtype, dtype, hidden, width), 2 * tolerance_for(dtype));
     add("gated_mlp_" + type, gated_mlp_op(dtype, hidden, width, block == 32, block == 256),
         2 * tolerance_for(dtype));
-    if (block <= 32 || dtype == DType::kQ6_K) add("embed_" + type, embed_op(dtype, 256), 1e-6);
+    add("embed_" + type, embed_op(dtype, block == 1 ? 77 : 256), 1e-6);
   }
   // Types that only files bring, and widths of which several parts of k are uneven.
   for (const DType dtype :
@@ -386,7 +477,12 @@ std::vector<OpCase> op_cases() {
     const std::int64_t k = is_quantized(dtype) ? 512 : 300;
     add("matmul_" + std::string(name(dtype)), matmul_op(dtype, 37, k, true, true), 2e-2);
     add("experts_" + std::string(name(dtype)), experts_op(dtype, dtype, 256, 256), 4e-2);
+    add("gated_mlp_" + std::string(name(dtype)), gated_mlp_op(dtype, 256, 256, true, true), 4e-2);
+    add("embed_" + std::string(name(dtype)), embed_op(dtype, 256), 1e-6);
   }
+  add("matmul_f8_tiles", tiled_matmul_op(37, 300), 2e-3);
+  add("experts_f8_tiles", tiled_experts_op(140, 270, false), 4e-3);
+  add("experts_f8_tiles_mixed", tiled_experts_op(140, 270, true), 4e-3);
   add("matmul_bf16_deep", matmul_op(DType::kBF16, 21, 1408, false, false), 2e-5);
   add("matmul_q8_0_deep", matmul_op(DType::kQ8_0, 21, 1440, false, false), 2e-2);
   add("experts_f32_odd", experts_op(DType::kF32, DType::kF32, 45, 37), 1e-4);
@@ -395,16 +491,31 @@ std::vector<OpCase> op_cases() {
   add("head_matmul_f32", head_matmul_op(DType::kF32, 3, 21, 13), 2e-5);
   add("head_matmul_f16", head_matmul_op(DType::kQ8_0, 5, 40, 64), 2e-5);
   add("rms_norm_77", rms_norm_op(1, 77), 1e-5);
+  add("rms_norm_1", rms_norm_op(1, 1), 1e-5);
+  add("rms_norm_2049", rms_norm_op(1, 2049), 1e-5);
   add("rms_norm_heads", rms_norm_op(5, 64), 1e-5);
   add("rope_halves", rope_op(RopePairing::kHalves, 3, 16), 1e-6);
   add("rope_interleaved", rope_op(RopePairing::kInterleaved, 2, 10), 1e-6);
   add("gather_rows", gather_op(), 0.0);
-  add("sample", sample_op(), 0.0);
+  add("sample", sample_op(501), 0.0);
+  add("sample_1", sample_op(1), 0.0);
+  add("sample_4099", sample_op(4099), 0.0);
   RouterOptions softmax{RouterScoring::kSoftmax, 12, 3, 1, 1, RouterGroupScore::kMax, false, 1.5f};
   RouterOptions grouped{RouterScoring::kSigmoid,    16,   4,   4, 2,
                         RouterGroupScore::kTop2Sum, true, 2.5f};
   add("route_softmax", route_op(softmax, false), 1e-6);
   add("route_grouped_sigmoid_bias", route_op(grouped, true), 1e-6);
+  // DeepSeek-V2's and V3's own sizes, and one that no warp divides.
+  RouterOptions v2{RouterScoring::kSoftmax, 160, 6, 8, 3, RouterGroupScore::kMax, false, 16.0f};
+  RouterOptions v3{RouterScoring::kSigmoid, 256, 8, 8, 4, RouterGroupScore::kTop2Sum, true, 2.5f};
+  RouterOptions odd{RouterScoring::kSoftmax, 61, 5, 1, 1, RouterGroupScore::kMax, true, 1.0f};
+  RouterOptions all{RouterScoring::kSoftmax, 5, 5, 1, 1, RouterGroupScore::kMax, true, 1.0f};
+  add("route_v2", route_op(v2, false), 1e-6);
+  add("route_v3", route_op(v3, true), 1e-6);
+  add("route_v3_no_bias", route_op(v3, false), 1e-6);
+  add("route_odd", route_op(odd, true), 1e-6);
+  add("route_all", route_op(all, false), 1e-6);
+  add("route_counts", route_counts_op(v3), 0.0);
   for (const DType cache : {DType::kF16, DType::kF32})
     for (const bool prefill : {false, true}) {
       const std::string suffix =

@@ -1,19 +1,21 @@
 // The suite without GoogleTest, for machines that have only a compiler (ci/gpu/check), and for
 // planted bugs:
-//   suite [--caught] [--rows] [CASE...]
+//   suite [--planted N] [--caught] [--rows] [CASE...]
 // Runs the cases whose names hold one of the CASEs (default: all) on this program's backends and
-// prints each one's error; --rows: its rows alone and in a batch of 7 too, bit by bit; --caught:
-// each case has to fail. Exits 0 when all is as wanted.
+// prints each one's error; --rows: its rows alone and in a batch of 7 too, bit by bit; --planted:
+// with this planted bug; --caught: each case has to fail. Exits 0 when all is as wanted.
 
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
 
 #include "engine/backends/reference/reference_backend.h"
 #include "tests/conformance/backend_case.h"
+#include "tests/conformance/planted.h"
 
 namespace moebench::conformance {
 namespace {
@@ -96,7 +98,12 @@ int main(int argc, char** argv) {
       caught = true;
     else if (argument == "--rows")
       rows = true;
-    else
+    else if (argument == "--planted" && i + 1 < argc) {
+      if (!switch_planted_bug(std::atoi(argv[++i]))) {
+        std::fprintf(stderr, "no bug is planted in this program\n");
+        return 2;
+      }
+    } else
       names.push_back(argument);
   }
   return moebench::conformance::run(names, caught, rows);

@@ -66,14 +66,10 @@ std::size_t bytes_of(const DeviceMatrix& m) {
 /// Rows of `source` (rows, k) into rows first_row .. of `matrix`.
 void upload_rows(Uploader& uploader, const DeviceMatrix& matrix, std::int64_t first_row,
                  const TensorView& source) {
-  const std::int64_t k = source.shape.back();
-  const std::size_t stored_bytes = row_bytes(source.dtype, static_cast<std::size_t>(k));
-  uploader.rows(const_cast<std::byte*>(matrix.row(first_row)), source.shape.elements() / k,
-                static_cast<std::size_t>(matrix.row_bytes), [&](std::byte* to, std::int64_t row) {
-                  pack_row(to, matrix.dtype,
-                           source.data + static_cast<std::size_t>(row) * stored_bytes, source.dtype,
-                           k);
-                });
+  uploader.rows(
+      const_cast<std::byte*>(matrix.row(first_row)), source.shape.elements() / source.shape.back(),
+      static_cast<std::size_t>(matrix.row_bytes),
+      [&](std::byte* to, std::int64_t row) { pack_view_row(to, matrix.dtype, source, row); });
 }
 
 class CudaMatrix final : public CudaWeight {
@@ -123,15 +119,19 @@ class CudaEmbedding final : public CudaWeight {
   DType dtype;
 };
 
-/// One type for all experts' matrices of a kind: theirs where they agree, else F16.
+/// One type for all experts' matrices of a kind: theirs where they agree; BF16 for FP8 and BF16
+/// (whose range F16 lacks); else F16.
 DType common_type(std::span<const TensorView> a, std::span<const TensorView> b = {}) {
   const DType first = packed_dtype(a[0].dtype);
+  bool same = true, wide_range = true;
   for (const std::span<const TensorView> views : {a, b})
     for (const TensorView& view : views) {
       refuse_unknown(view.dtype);
-      if (packed_dtype(view.dtype) != first) return DType::kF16;
+      same = same && packed_dtype(view.dtype) == first;
+      wide_range = wide_range && (view.dtype == DType::kBF16 || view.dtype == DType::kF8E4M3);
     }
-  return first;
+  if (same) return first;
+  return wide_range ? DType::kBF16 : DType::kF16;
 }
 
 class CudaExperts final : public CudaWeight {
@@ -163,31 +163,19 @@ class CudaExperts final : public CudaWeight {
   DeviceExperts experts;
 };
 
-/// The stream and cuBLAS handle, destroyed last.
+/// Destroyed last.
 class Stream {
  public:
   Stream() {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "creating a stream");
-    check(cublasCreate(&blas_), "starting cuBLAS");
-    check(cublasSetStream(blas_, stream_), "starting cuBLAS");
-    workspace_ = DeviceMemory(kWorkspaceBytes, "cuBLAS's workspace");
-    // Its own would be allocated inside of captured graphs.
-    check(cublasSetWorkspace(blas_, workspace_.data(), kWorkspaceBytes), "starting cuBLAS");
   }
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
-  ~Stream() {
-    cublasDestroy(blas_);
-    cudaStreamDestroy(stream_);
-  }
+  ~Stream() { cudaStreamDestroy(stream_); }
   cudaStream_t stream() const { return stream_; }
-  cublasHandle_t blas() const { return blas_; }
 
  private:
-  static constexpr std::size_t kWorkspaceBytes = 32 << 20;  // cuBLAS's advice for sm_90
   cudaStream_t stream_ = nullptr;
-  cublasHandle_t blas_ = nullptr;
-  DeviceMemory workspace_;
 };
 
 const float* vector_data(const Weight* weight) {
@@ -208,7 +196,6 @@ class CudaBackend final : public Backend {
         uploader_(stream_.stream()),
         graphs_(stream_.stream()) {
     device_.stream = stream_.stream();
-    device_.blas = stream_.blas();
     device_.compute_capability = properties.major * 10 + properties.minor;
     device_.n_multiprocessors = properties.multiProcessorCount;
     device_.max_shared_bytes =
@@ -252,6 +239,10 @@ class CudaBackend final : public Backend {
     refuse_unknown(source.dtype);
     use_device();
     return std::make_unique<CudaMatrix>(uploader_, source, packed_dtype(source.dtype));
+  }
+  bool keeps_fp8(const TileScales& scales, std::int64_t tile_rows,
+                 std::int64_t matrix_columns) const override {
+    return can_pack_f8(scales, tile_rows, matrix_columns);
   }
   std::size_t prepared_bytes(DType stored, std::int64_t n, std::int64_t k) const override {
     refuse_unknown(stored);

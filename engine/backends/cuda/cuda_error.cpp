@@ -12,10 +12,4 @@ void check(cudaError_t status, const char* doing) {
                                       cudaGetErrorName(status) + ": " + cudaGetErrorString(status));
 }
 
-void check(cublasStatus_t status, const char* doing) {
-  if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw Error(ErrorCode::kDevice, std::string("cuBLAS failed while ") + doing + ": status " +
-                                      std::to_string(static_cast<int>(status)));
-}
-
 }  // namespace moebench::cuda

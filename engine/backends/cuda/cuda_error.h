@@ -1,12 +1,10 @@
 #pragma once
 
-#include <cublas_v2.h>
 #include <cuda_runtime.h>
 
 namespace moebench::cuda {
 
 /// Throws Error(kDevice) that says what was being done and what CUDA answered.
 void check(cudaError_t status, const char* doing);
-void check(cublasStatus_t status, const char* doing);
 
 }  // namespace moebench::cuda

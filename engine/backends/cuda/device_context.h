@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cublas_v2.h>
 #include <cuda_runtime.h>
 
 #include <cstddef>
@@ -37,7 +36,6 @@ class Scratch {
 /// What every kernel's host function gets: the one in-order stream and what the device is.
 struct DeviceContext {
   cudaStream_t stream;
-  cublasHandle_t blas;     ///< bound to `stream`, with its workspace set
   int compute_capability;  ///< 80, 90, ...
   int n_multiprocessors;
   std::size_t max_shared_bytes;  ///< a block's dynamic shared memory after opting in
@@ -56,7 +54,7 @@ struct DeviceMatrix {
 };
 
 /// All experts of a layer, stacked along their rows. Gate and up have one type, all experts too
-/// (kF16 where their packed types differ).
+/// (kF16 or kBF16 where their packed types differ).
 struct DeviceExperts {
   std::int64_t n_experts = 0, width = 0, hidden = 0;
   DeviceMatrix gate, up;  // (n_experts * width, hidden)

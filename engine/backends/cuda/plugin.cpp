@@ -52,22 +52,30 @@ int describe_device(int index, PluginDevice* device, char* reason, std::size_t b
     check(cudaGetDeviceProperties(&properties, index), "asking for the device's properties");
     *device = {};
     std::snprintf(device->name, sizeof device->name, "%s", properties.name);
-#ifndef MOEBENCH_CUDA_EMULATED
     check(cudaDeviceGetPCIBusId(device->pci_bus_id, sizeof device->pci_bus_id, index),
           "asking for the device's bus id");
-#endif
     device->compute_capability = properties.major * 10 + properties.minor;
     device->n_multiprocessors = properties.multiProcessorCount;
     device->core_clock_mhz = attribute(cudaDevAttrClockRate, index) / 1000;
     device->memory_clock_mhz = attribute(cudaDevAttrMemoryClockRate, index) / 1000;
     device->memory_bus_bits = attribute(cudaDevAttrGlobalMemoryBusWidth, index);
     device->memory_bytes = properties.totalGlobalMem;
+    return 1;
+  });
+}
+
+int free_bytes(int index, std::uint64_t* bytes, char* reason, std::size_t reason_bytes) {
+  return guarded(0, reason, reason_bytes, [&] {
     check(cudaSetDevice(index), "choosing the device");
     std::size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "asking for its free memory");
-    device->free_bytes = free;
+    *bytes = free;
     return 1;
   });
+}
+
+int pci_bus_id(int index, char* id, std::size_t bytes) {
+  return bytes > 0 && cudaDeviceGetPCIBusId(id, static_cast<int>(bytes), index) == cudaSuccess;
 }
 
 Backend* create_backend(int index, char* reason, std::size_t bytes) {
@@ -76,20 +84,15 @@ Backend* create_backend(int index, char* reason, std::size_t bytes) {
 }
 
 #ifdef MOEBENCH_CUDA_EMULATED
-constexpr Plugin kPlugin = {kPluginVersion,
-                            MOEBENCH_CUDA_ABI,
-                            "emulated: no GPU, for tests",
-                            0,
-                            0,
-                            driver_version,
-                            count_devices,
-                            describe_device,
-                            create_backend};
+constexpr const char* kDescription = "emulated: no GPU, for tests";
+constexpr int kNeedsDriver = 0, kCudaVersion = 0;
 #else
-constexpr Plugin kPlugin = {
-    kPluginVersion, MOEBENCH_CUDA_ABI, "sm_80, sm_90a and PTX", 1, CUDART_VERSION, driver_version,
-    count_devices,  describe_device,   create_backend};
+constexpr const char* kDescription = "sm_80, sm_90a and PTX";
+constexpr int kNeedsDriver = 1, kCudaVersion = CUDART_VERSION;
 #endif
+constexpr Plugin kPlugin = {kPluginVersion, MOEBENCH_CUDA_ABI, kDescription,  kNeedsDriver,
+                            kCudaVersion,   driver_version,    count_devices, describe_device,
+                            free_bytes,     pci_bus_id,        create_backend};
 
 }  // namespace
 }  // namespace moebench::cuda

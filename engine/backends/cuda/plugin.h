@@ -12,7 +12,7 @@ namespace moebench::cuda {
 // What libmoebench_cuda.so and the program say to each other. The program knows nothing else of
 // CUDA; a plugin of another build is refused before any of its code but moebench_cuda_plugin runs.
 
-inline constexpr std::uint32_t kPluginVersion = 1;
+inline constexpr std::uint32_t kPluginVersion = 2;
 
 /// One device. Zero where the driver does not tell.
 struct PluginDevice {
@@ -22,7 +22,7 @@ struct PluginDevice {
   int n_multiprocessors;
   int core_clock_mhz, memory_clock_mhz;  ///< the highest
   int memory_bus_bits;
-  std::uint64_t memory_bytes, free_bytes;
+  std::uint64_t memory_bytes;
 };
 
 struct Plugin {
@@ -36,6 +36,10 @@ struct Plugin {
   int (*count_devices)(char* reason, std::size_t reason_bytes);  ///< -1: failed
   int (*describe_device)(int index, PluginDevice* device, char* reason,
                          std::size_t reason_bytes);  ///< 0: failed
+  /// Makes a context on the device, which takes a few hundred MB of its memory. 0: failed.
+  int (*free_bytes)(int index, std::uint64_t* bytes, char* reason, std::size_t reason_bytes);
+  /// Like "0000:3b:00.0"; 0: failed.
+  int (*pci_bus_id)(int index, char* id, std::size_t id_bytes);
   /// The caller owns the result; null: failed. Ops of the backend throw moebench::Error.
   Backend* (*create_backend)(int index, char* reason, std::size_t reason_bytes);
 };

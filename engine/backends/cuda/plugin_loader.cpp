@@ -48,7 +48,13 @@ Loaded load() {
     return loaded;
   }
   const Plugin* const plugin = entry();
-  if (plugin->version != kPluginVersion || std::string(plugin->abi) != MOEBENCH_CUDA_ABI) {
+  if (plugin->version != kPluginVersion) {
+    loaded.reason = loaded.path + " is interface version " + std::to_string(plugin->version) +
+                    ", this program needs " + std::to_string(kPluginVersion) +
+                    "; build both together";
+    return loaded;
+  }
+  if (std::string(plugin->abi) != MOEBENCH_CUDA_ABI) {
     loaded.reason = loaded.path + " belongs to another build of this program; build both together";
     return loaded;
   }
@@ -71,7 +77,7 @@ std::string version_text(int version) {
 
 }  // namespace
 
-Inventory list_devices() {
+Inventory list_devices(bool with_free_memory) {
   const Loaded& found = loaded();
   Inventory inventory{found.reason, found.path, {}, {}, {}};
   if (found.plugin == nullptr) return inventory;
@@ -88,14 +94,26 @@ Inventory list_devices() {
   const int n = found.plugin->count_devices(reason, sizeof reason);
   if (n <= 0) inventory.reason = n < 0 ? reason : "the driver sees no device";
   for (int i = 0; i < n; ++i) {
-    PluginDevice device;
-    if (found.plugin->describe_device(i, &device, reason, sizeof reason) == 0) {
-      inventory.reason = "cuda:" + std::to_string(i) + ": " + reason;
+    ListedDevice listed{i, {}, 0};
+    const bool described =
+        found.plugin->describe_device(i, &listed.device, reason, sizeof reason) != 0 &&
+        (!with_free_memory ||
+         found.plugin->free_bytes(i, &listed.free_bytes, reason, sizeof reason) != 0);
+    if (described) {
+      inventory.devices.push_back(listed);
       continue;
     }
-    inventory.devices.push_back(device);
+    inventory.reason +=
+        (inventory.reason.empty() ? "cuda:" : "; cuda:") + std::to_string(i) + ": " + reason;
   }
   return inventory;
+}
+
+std::string pci_bus_id(int index) {
+  const Loaded& found = loaded();
+  char id[32] = "";
+  if (found.plugin == nullptr || found.plugin->pci_bus_id(index, id, sizeof id) == 0) return {};
+  return id;
 }
 
 std::unique_ptr<Backend> load_backend(int index) {

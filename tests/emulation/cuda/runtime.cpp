@@ -35,7 +35,11 @@ std::uint64_t n_queued = 0, n_done = 0;
 cudaError_t last_error = cudaSuccess;    // of a call, until it is asked for
 cudaError_t sticky_error = cudaSuccess;  // a failed kernel ends the context
 std::string failure;
-std::size_t memory_limit = std::size_t{8} << 30;
+std::size_t wanted_memory() {
+  const char* const set = std::getenv("MOEBENCH_EMULATION_MEMORY_BYTES");
+  return set != nullptr ? std::strtoull(set, nullptr, 10) : std::size_t{8} << 30;
+}
+std::size_t memory_limit = wanted_memory();
 std::size_t used = 0;
 std::map<std::size_t, std::size_t> blocks;  // begin -> bytes
 std::map<std::size_t, std::size_t> free_ranges;
@@ -251,6 +255,11 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
     default:
       *value = 0;
   }
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetPCIBusId(char* id, int length, int device) {
+  if (device != 0) return answer(cudaErrorInvalidDevice);
+  std::snprintf(id, static_cast<std::size_t>(length), "0000:e0:00.0");  // no real bus has it
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {

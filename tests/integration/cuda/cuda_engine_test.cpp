@@ -73,6 +73,20 @@ TEST(CudaEngine, TokensDontDependOnTheBatchOrTheGraphs) {
   EXPECT_EQ(alone, together);
 }
 
+TEST(CudaEngine, ExpertsOnTheCpuGiveTheSameTokensAndAreStated) {
+  EngineOptions options = canary_on("cuda:0");
+  options.cpu_experts = true;
+  EXPECT_EQ(answers(options, kQuestions, 0.0, 12), answers(canary_on("cpu"), kQuestions, 0.0, 12));
+  const EngineInfo info = Engine::load(options)->info();
+  EXPECT_EQ(info.device, "cuda:0");
+  EXPECT_EQ(info.experts_device, "cpu");
+  EXPECT_EQ(Engine::load(canary_on("cuda:0"))->info().experts_device, "");
+  const Tokens together = answers(options, kQuestions, 0.8, 10);
+  options.max_batch_sequences = 1;
+  options.max_step_tokens = 16;
+  EXPECT_EQ(answers(options, kQuestions, 0.8, 10), together) << "tokens depend on the batch";
+}
+
 TEST(CudaEngine, RefusesWhatItCannotServe) {
   const auto refusal = [](const EngineOptions& options) {
     try {
@@ -87,6 +101,10 @@ TEST(CudaEngine, RefusesWhatItCannotServe) {
             "cuda:7 cannot serve: there is no device cuda:7; there is 1");
   EXPECT_EQ(refusal(canary_on("cuda:x")), "unknown device \"cuda:x\"");
   EXPECT_EQ(refusal(canary_on("cuda")), "unknown device \"cuda\"");
+  EngineOptions options = canary_on("cpu");
+  options.cpu_experts = true;
+  EXPECT_EQ(refusal(options),
+            "experts on the CPU are for a model whose rest is on a GPU; the device is cpu");
 }
 
 TEST(CudaEngine, ListsItsDevice) {

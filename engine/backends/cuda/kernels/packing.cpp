@@ -1,6 +1,7 @@
 #include "engine/backends/cuda/kernels/packing.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <vector>
@@ -15,6 +16,8 @@ namespace {
 constexpr std::int64_t kBlock = 32;
 constexpr std::int64_t kBlocks = kUnit / kBlock;
 constexpr std::int64_t kSuperBlock = 256;
+/// Of FP8's scales: see pack_f8_row.
+constexpr float kLeastScale = 0x1p-22f, kMostScale = 0x1p7f;
 
 std::int64_t superblocks(std::int64_t k) noexcept { return (k + kSuperBlock - 1) / kSuperBlock; }
 
@@ -241,7 +244,7 @@ void pack_f8_row(std::byte* to, const std::byte* from, const float* scales,
 
 void pack_row(std::byte* to, DType packed, const std::byte* from, DType stored,
               std::int64_t k) noexcept {
-  MOEBENCH_CHECK(packed == packed_dtype(stored) || packed == DType::kF16);
+  MOEBENCH_CHECK(packed == packed_dtype(stored) || packed == DType::kF16 || packed == DType::kBF16);
   if (packed == DType::kF8E4M3) {
     const std::vector<float> ones(static_cast<std::size_t>(packed_units(k)), 1.0f);
     return pack_f8_row(to, from, ones.data(), kUnit, k);
@@ -262,6 +265,37 @@ void pack_row(std::byte* to, DType packed, const std::byte* from, DType stored,
     default:
       return pack_values(row, packed, from, stored, k);
   }
+}
+
+bool can_pack_f8(const TileScales& scales, std::int64_t tile_rows, std::int64_t k) noexcept {
+  if (scales.columns % kUnit != 0 && scales.columns < k) return false;
+  if (scales.data == nullptr) return true;
+  for (std::int64_t i = 0; i < tile_rows * scales.per_row; ++i) {
+    const float scale =
+        std::fabs(scales.at(i / scales.per_row * scales.rows, i % scales.per_row * scales.columns));
+    if (scale != 0.0f && !(scale >= kLeastScale && scale <= kMostScale)) return false;
+  }
+  return true;
+}
+
+void pack_view_row(std::byte* to, DType packed, const TensorView& matrix,
+                   std::int64_t row) noexcept {
+  const std::int64_t k = matrix.shape.back();
+  const std::byte* const from =
+      matrix.data +
+      static_cast<std::size_t>(row) * row_bytes(matrix.dtype, static_cast<std::size_t>(k));
+  if (!matrix.tiles) return pack_row(to, packed, from, matrix.dtype, k);
+  const TileScales& tiles = *matrix.tiles;
+  thread_local std::vector<float> scratch;
+  if (packed == DType::kF8E4M3) {
+    scratch.clear();
+    for (std::int64_t i = 0; i < k; i += kUnit) scratch.push_back(tiles.at(row, i));
+    return pack_f8_row(to, from, scratch.data(), kUnit, k);
+  }
+  scratch.resize(static_cast<std::size_t>(k));
+  to_f32(scratch.data(), from, matrix.dtype, scratch.size());
+  for (std::int64_t i = 0; i < k; ++i) scratch[static_cast<std::size_t>(i)] *= tiles.at(row, i);
+  pack_row(to, packed, reinterpret_cast<const std::byte*>(scratch.data()), DType::kF32, k);
 }
 
 }  // namespace moebench::cuda

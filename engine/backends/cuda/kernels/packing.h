@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/tensor/dtype.h"
+#include "engine/tensor/tensor.h"
 
 namespace moebench::cuda {
 
@@ -33,16 +34,23 @@ inline constexpr std::int64_t kUnit = 128;
 bool can_pack(DType dtype) noexcept;
 /// What a stored type becomes: itself where the list above has it, else kF16 (Q4_1, Q5_0, Q5_1,
 /// Q2_K, Q3_K, Q5_K, IQ4_XS). Matrices that one kernel reads together (gate and up, the experts of
-/// a layer) need one type: kF16 is open to every stored type. Precondition: can_pack.
+/// a layer) need one type: kF16 and kBF16 are open to every stored type. Precondition: can_pack.
 DType packed_dtype(DType stored) noexcept;
 /// Units of a row of k values.
 constexpr std::int64_t packed_units(std::int64_t k) noexcept { return (k + kUnit - 1) / kUnit; }
 /// Bytes of a packed row of k values, a multiple of 16. `packed` is a result of packed_dtype.
 std::size_t packed_row_bytes(DType packed, std::int64_t k) noexcept;
 /// Packs one stored row (row_bytes(stored, k) bytes) into `to` (packed_row_bytes(packed, k)).
-/// Precondition: packed is packed_dtype(stored) or kF16; whole blocks. FP8 gets scales of 1.
+/// Precondition: packed is packed_dtype(stored), kF16 or kBF16; whole blocks. FP8 gets scales of 1.
 void pack_row(std::byte* to, DType packed, const std::byte* from, DType stored,
               std::int64_t k) noexcept;
+/// Whether pack_view_row takes FP8 with these scales (`tile_rows` rows of them; data null: any
+/// usual ones) as FP8: tiles as wide as whole units or as the matrix, values that half precision
+/// holds.
+bool can_pack_f8(const TileScales& scales, std::int64_t tile_rows, std::int64_t k) noexcept;
+/// Row `row` of a matrix, whatever its type; FP8 with its tiles' scales.
+void pack_view_row(std::byte* to, DType packed, const TensorView& matrix,
+                   std::int64_t row) noexcept;
 /// A row of FP8 whose columns share scales (ceil(k / tile_columns)), tile_columns % kUnit == 0
 /// (DeepSeek's weight_scale_inv has 128). A scale must lie in 2^-22 .. 2^7: the kernels hold 256
 /// times it in half precision.

@@ -1,7 +1,6 @@
 #pragma once
 
-// Barriers, shuffles, votes. A MOEBENCH_EMULATION_WITHOUT_BARRIERS build has no __syncthreads: the
-// mutant that the tests have to catch.
+// Barriers, shuffles, votes.
 
 namespace cuda_emulation {
 
@@ -36,13 +35,9 @@ T reduce(unsigned mask, T value, const Where& where, Operation operation) {
 
 }  // namespace cuda_emulation
 
-#ifdef MOEBENCH_EMULATION_WITHOUT_BARRIERS
-inline void __syncthreads() {}
-#else
 inline void __syncthreads(const cuda_emulation::Where& where = cuda_emulation::Where::current()) {
   cuda_emulation::block_barrier(0, where);
 }
-#endif
 inline int __syncthreads_count(
     int predicate, const cuda_emulation::Where& where = cuda_emulation::Where::current()) {
   return cuda_emulation::block_barrier(predicate != 0, where);
