@@ -36,7 +36,7 @@ std::int64_t weight_bytes_on(const Backend& backend, const ModelSource& source,
     const TileScales tiles = {nullptr, source.config.fp8_tile_rows, source.config.fp8_tile_columns,
                               0};
     const bool unpacked = view.dtype == DType::kF8E4M3 &&
-                          (requantize || tiles.columns == 0 || !backend.keeps_fp8(tiles, 0, k));
+                          (requantize || tiles.columns == 0 || !backend.keeps_fp8(tiles, 0));
     DType type = unpacked ? DType::kBF16 : view.dtype;
     if (requantize && k % static_cast<std::int64_t>(traits(*requantize).block_elements) == 0)
       type = *requantize;

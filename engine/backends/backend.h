@@ -144,8 +144,7 @@ class Backend {
   /// Whether prepare_matrix and prepare_experts take FP8 with these scales over `tile_rows` tiles
   /// as they are (TensorView::tiles); else the loader hands BF16. `scales.data` null: any usual
   /// scales.
-  virtual bool keeps_fp8(const TileScales& /*scales*/, std::int64_t /*tile_rows*/,
-                         std::int64_t /*matrix_columns*/) const {
+  virtual bool keeps_fp8(const TileScales& /*scales*/, std::int64_t /*tile_rows*/) const {
     return false;
   }
   /// What prepare_matrix takes of the device's memory for rows (n, k) of a stored type.

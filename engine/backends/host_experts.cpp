@@ -47,10 +47,8 @@ class BackendWithHostExperts final : public Backend {
   std::unique_ptr<Weight> prepare_matrix(const TensorView& source) override {
     return device_->prepare_matrix(source);
   }
-  bool keeps_fp8(const TileScales& scales, std::int64_t tile_rows,
-                 std::int64_t matrix_columns) const override {
-    return device_->keeps_fp8(scales, tile_rows, matrix_columns) &&
-           host_->keeps_fp8(scales, tile_rows, matrix_columns);
+  bool keeps_fp8(const TileScales& scales, std::int64_t tile_rows) const override {
+    return device_->keeps_fp8(scales, tile_rows) && host_->keeps_fp8(scales, tile_rows);
   }
   std::size_t prepared_bytes(DType stored, std::int64_t n, std::int64_t k) const override {
     return device_->prepared_bytes(stored, n, k);

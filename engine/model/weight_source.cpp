@@ -263,7 +263,7 @@ std::optional<TileScales> WeightSource::kept_fp8(const std::string& name,
   const TensorView& scales = fp8_scales(name, tensor);
   const TileScales tiles = {scales.data, config_.fp8_tile_rows, config_.fp8_tile_columns,
                             scales.shape[1]};
-  if (!backend_->keeps_fp8(tiles, scales.shape[0], tensor.view.shape[1])) return std::nullopt;
+  if (!backend_->keeps_fp8(tiles, scales.shape[0])) return std::nullopt;
   return tiles;
 }
 

@@ -82,7 +82,7 @@ class TiledF8 {
 
   TensorView view(const Backend& backend) const {
     const std::int64_t tile_rows = static_cast<std::int64_t>(scales_.size()) / kept_.tiles->per_row;
-    return backend.keeps_fp8(*kept_.tiles, tile_rows, kept_.shape[1]) ? kept_ : multiplied();
+    return backend.keeps_fp8(*kept_.tiles, tile_rows) ? kept_ : multiplied();
   }
   TensorView multiplied() const {
     return {reinterpret_cast<const std::byte*>(values_.data()), DType::kF32, kept_.shape};

@@ -240,9 +240,8 @@ class CudaBackend final : public Backend {
     use_device();
     return std::make_unique<CudaMatrix>(uploader_, source, packed_dtype(source.dtype));
   }
-  bool keeps_fp8(const TileScales& scales, std::int64_t tile_rows,
-                 std::int64_t matrix_columns) const override {
-    return can_pack_f8(scales, tile_rows, matrix_columns);
+  bool keeps_fp8(const TileScales& scales, std::int64_t tile_rows) const override {
+    return can_pack_f8(scales, tile_rows);
   }
   std::size_t prepared_bytes(DType stored, std::int64_t n, std::int64_t k) const override {
     refuse_unknown(stored);

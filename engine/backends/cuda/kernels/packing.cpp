@@ -267,8 +267,8 @@ void pack_row(std::byte* to, DType packed, const std::byte* from, DType stored,
   }
 }
 
-bool can_pack_f8(const TileScales& scales, std::int64_t tile_rows, std::int64_t k) noexcept {
-  if (scales.columns % kUnit != 0 && scales.columns < k) return false;
+bool can_pack_f8(const TileScales& scales, std::int64_t tile_rows) noexcept {
+  if (scales.columns % kUnit != 0) return false;
   if (scales.data == nullptr) return true;
   for (std::int64_t i = 0; i < tile_rows * scales.per_row; ++i) {
     const float scale =
