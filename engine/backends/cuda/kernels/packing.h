@@ -44,8 +44,8 @@ std::size_t packed_row_bytes(DType packed, std::int64_t k) noexcept;
 /// Precondition: packed is packed_dtype(stored), kF16 or kBF16; whole blocks. FP8 gets scales of 1.
 void pack_row(std::byte* to, DType packed, const std::byte* from, DType stored,
               std::int64_t k) noexcept;
-/// Whether pack_view_row takes FP8 with these scales (`tile_rows` rows of them; data null: any usual
-/// ones) as FP8: tiles as wide as whole units, values that half precision holds.
+/// Whether pack_view_row takes FP8 with these scales (`tile_rows` rows of them; data null: any
+/// usual ones) as FP8: tiles as wide as whole units, values that half precision holds.
 bool can_pack_f8(const TileScales& scales, std::int64_t tile_rows) noexcept;
 /// Row `row` of a matrix, whatever its type; FP8 with its tiles' scales.
 void pack_view_row(std::byte* to, DType packed, const TensorView& matrix,
