@@ -49,8 +49,8 @@ constexpr const char* kFooter = R"(Examples:
   moebench bench --model canary --load poisson:20 --task gsm8k-mini --record runs/load
 
 pp512 is the prefill of 512 tokens, tg64 the generation of 64 tokens by one sequence, tg64 x 8 the
-same by eight sequences at once (tokens of all together), tg64 @ d4096 behind 4096 tokens. Numbers are medians; nothing else should
-run on the machine meanwhile.
+same by eight sequences at once (tokens of all together), tg64 @ d4096 behind 4096 tokens. Numbers
+are medians; nothing else should run on the machine meanwhile.
 
 With --load, requests are sent to the engine instead, and throughput and latencies are told:
   offline          all at once
