@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/base/error.h"
+#include "engine/model/tensor_table.h"
 
 namespace moebench {
 namespace {
@@ -12,21 +13,7 @@ std::string gigabytes(std::int64_t bytes) {
   return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " GB";
 }
 
-/// "blk.3.ffn_up.17.weight", as older GGUF files have it: a number before the last part.
-bool is_numbered_gguf_expert(std::string_view name) {
-  const std::size_t part = name.find(".ffn_"), end = name.rfind('.');
-  if (!name.starts_with("blk.") || part == name.npos || end == name.npos || end <= part)
-    return false;
-  const std::size_t before = name.rfind('.', end - 1);
-  return before > part && name.find_first_not_of("0123456789", before + 1) == end;
-}
-
 }  // namespace
-
-bool is_routed_expert(std::string_view name) {
-  return name.find(".experts.") != name.npos || name.find("_exps.") != name.npos ||
-         is_numbered_gguf_expert(name);
-}
 
 std::int64_t weight_bytes_on(const Backend& backend, const ModelSource& source,
                              std::optional<DType> requantize, bool host_experts) {

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "engine/backends/backend.h"
 #include "engine/model/model_source.h"
@@ -14,9 +13,6 @@ namespace moebench {
 /// `host_experts`: routed experts don't count.
 std::int64_t weight_bytes_on(const Backend& backend, const ModelSource& source,
                              std::optional<DType> requantize, bool host_experts = false);
-
-/// Whether a checkpoint's tensor is part of routed experts, by its name.
-bool is_routed_expert(std::string_view name);
 
 /// Throws Error(kDevice) with the figures when weights, workspace and the least useful cache (one
 /// page) don't fit into `free_bytes`.

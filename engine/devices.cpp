@@ -1,5 +1,3 @@
-#include "engine/devices.h"
-
 #include <charconv>
 
 #include "engine/backends/cpu/cpu_backend.h"
@@ -31,7 +29,6 @@ DeviceInfo device_of(const cuda::ListedDevice& listed) {
 
 }  // namespace
 
-/// "cuda:2" -> 2.
 std::optional<int> cuda_index(std::string_view device) {
   constexpr std::string_view kPrefix = "cuda:";
   if (!device.starts_with(kPrefix)) return std::nullopt;

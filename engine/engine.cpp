@@ -12,7 +12,6 @@
 #include "engine/cache_sizing.h"
 #include "engine/canary/embedded.h"
 #include "engine/device_memory_need.h"
-#include "engine/devices.h"
 #include "engine/model/forward.h"
 #include "engine/model/model_source.h"
 #include "engine/model/weights.h"

@@ -176,6 +176,9 @@ struct DeviceList {
   std::string cuda_driver;       ///< "580.65.06 (CUDA 13.0)", where there is one
   std::string cuda_unavailable;  ///< why no CUDA device can serve; empty where one can
 };
+/// "cuda:2" -> 2; nothing for what isn't a CUDA device's name.
+std::optional<int> cuda_index(std::string_view device);
+
 /// Asking for a GPU's free memory takes a few hundred MB of it for a context.
 DeviceList list_devices(bool with_free_memory = true);
 

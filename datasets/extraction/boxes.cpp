@@ -78,8 +78,9 @@ std::vector<Box> find_boxes(std::string_view text) {
     } else if (spaced && rest[i] != '$' && rest[i] != '\\') {
       // \boxed 5: one character, as TeX reads it, but the whole of a number, as it is meant.
       std::size_t end = i + 1;
-      if (is_digit(rest[i]))
-        while (end < rest.size() && is_digit(rest[end])) ++end;
+      const auto digit = [&](std::size_t k) { return k < rest.size() && is_digit(rest[k]); };
+      if (digit(i))
+        while (digit(end) || (rest.substr(end).starts_with('.') && digit(end + 1))) ++end;
       boxes.push_back({at, at + end, rest.substr(i, end - i)});
     }
   }

@@ -211,6 +211,7 @@ Id Parser::parse_command() {
     advance();
     const Id unit = letter == "i" ? add(NodeKind::kImaginary, {}) : symbol(letter);
     at(unit).axis = static_cast<std::int8_t>(letter[0] - 'i');
+    has_units_ = true;
     return unit;
   }
   if (name == "lbrace") return parse_set();

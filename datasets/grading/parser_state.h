@@ -175,8 +175,9 @@ class Parser {
   std::size_t position_ = 0;
   std::size_t number_offset_ = 0;  ///< digits of the current number that \frac12 has used already
   int depth_ = 0;
-  int bars_open_ = 0;      ///< inside |...|, a bar closes
-  bool in_lines_ = false;  ///< of aligned, cases: & is a mark to align at
+  int bars_open_ = 0;       ///< inside |...|, a bar closes
+  bool has_units_ = false;  ///< some letter was written as a unit vector
+  bool in_lines_ = false;   ///< of aligned, cases: & is a mark to align at
 };
 
 }  // namespace moebench::parsing

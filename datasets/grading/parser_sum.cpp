@@ -161,6 +161,7 @@ Id Parser::unit_coefficient(Id term, int& axis) {
 /// 2i - 3j + k of unit vectors is a column, of three rows where a k stands in it; -1 if the terms
 /// are something else. \mathbf{i} alone stays a letter: it may be meant as the imaginary unit.
 Id Parser::vector_of_units(const std::vector<Id>& terms) {
+  if (!has_units_) return -1;
   Id entries[3] = {-1, -1, -1};
   for (const Id term : terms) {
     int axis = -1;

@@ -1,5 +1,6 @@
 #include "engine/model/tensor_table.h"
 
+#include <algorithm>
 #include <array>
 
 namespace moebench {
@@ -86,6 +87,22 @@ std::string filled(std::string_view pattern, std::int64_t layer, std::int64_t ex
     }
   }
   return name;
+}
+
+/// Whether `name` is `pattern` with numbers in its places, perhaps with more behind it.
+bool begins_as(std::string_view name, std::string_view pattern) {
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] != '{') {
+      if (at >= name.size() || name[at++] != pattern[i]) return false;
+      continue;
+    }
+    const std::size_t begin = at;
+    while (at < name.size() && name[at] >= '0' && name[at] <= '9') ++at;
+    if (at == begin) return false;
+    i += 2;
+  }
+  return true;
 }
 
 std::optional<Shape> attention_shape(TensorRole role, const AttentionConfig& a,
@@ -192,6 +209,18 @@ std::vector<std::string> tensor_names(TensorRole role, TensorNaming naming, std:
     }
   }
   return names;
+}
+
+bool is_routed_expert(std::string_view name) {
+  static constexpr std::array kRoles = {kExpertGate, kExpertUp,    kExpertDown,   kExpertsGate,
+                                        kExpertsUp,  kExpertsDown, kExpertsGateUp};
+  return std::any_of(kNames.begin(), kNames.end(), [&](const Names& row) {
+    if (std::find(kRoles.begin(), kRoles.end(), row.role) == kRoles.end()) return false;
+    for (const std::string_view pattern :
+         {row.hugging_face, row.hugging_face_other, row.gguf, row.gguf_other})
+      if (!pattern.empty() && begins_as(name, pattern)) return true;
+    return false;
+  });
 }
 
 std::optional<Shape> expected_shape(TensorRole role, const ModelConfig& config,

@@ -63,6 +63,10 @@ enum class TensorNaming : std::uint8_t { kHuggingFace, kGguf };
 std::vector<std::string> tensor_names(TensorRole role, TensorNaming naming, std::int64_t layer,
                                       std::int64_t expert = -1);
 
+/// Whether a tensor of this name, or the FP8 scales of one, belongs to the routed experts of a
+/// layer, under any naming.
+bool is_routed_expert(std::string_view name);
+
 /// The shape of a role's tensor in this model; nothing where the model has no such tensor (a layer
 /// without experts, an attention without biases). `layer` is nullptr for roles outside the layers.
 std::optional<Shape> expected_shape(TensorRole role, const ModelConfig& config,

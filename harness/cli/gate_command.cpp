@@ -179,8 +179,7 @@ GateResult gate_google_benchmark(const GateArguments& arguments, const GateSetti
       "CPU time of each repetition, or what UseManualTime gave (aggregates left out); exact "
       "rank-sum "
       "intervals, corrected for the number of benchmarks. Repetitions tell the noise within one "
-      "start "
-      "of the program, not between two: interleave them, or gate on --instructions.";
+      "start of the program, not between two: interleave them, or gate on --instructions.";
   result.timing =
       compare_google_benchmark(parse_google_benchmark(read_file(old_file), old_file),
                                parse_google_benchmark(read_file(new_file), new_file),

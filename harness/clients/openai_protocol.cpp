@@ -190,8 +190,7 @@ Expected<std::string, std::string> request_body(const GenerationRequest& request
   const SamplingSettings& sampling = request.sampling;
   body["temperature"] = sampling.temperature;
   body["top_p"] = sampling.top_p;
-  if (kind ==
-      ServerKind::kVllm) {  // their defaults are those of the model's generation_config.json
+  if (kind == ServerKind::kVllm) {  // else what the model's generation_config.json says
     body["top_k"] = sampling.top_k > 0 ? sampling.top_k : -1;
     body["min_p"] = 0;
     body["repetition_penalty"] = 1;

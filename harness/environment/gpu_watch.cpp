@@ -1,15 +1,12 @@
 #include "harness/environment/gpu_watch.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 #include <string_view>
 #include <utility>
 
 namespace moebench {
 namespace {
-
-constexpr std::string_view kCuda = "cuda:";
 
 class NvmlSource final : public EnergySource {
  public:
@@ -39,14 +36,9 @@ void add_reasons(std::vector<std::string>& seen, std::string_view text) {
 
 std::vector<std::string> gpus_of(const EngineRecord& engine) {
   std::vector<std::string> devices;
-  if (!engine.device.starts_with(kCuda)) return devices;
-  int first = 0;
-  const char* const end = engine.device.data() + engine.device.size();
-  if (const auto parsed = std::from_chars(engine.device.data() + kCuda.size(), end, first);
-      parsed.ec != std::errc() || parsed.ptr != end)
-    return devices;
-  for (std::int64_t i = 0; i < engine.devices; ++i)
-    devices.push_back(std::string(kCuda) + std::to_string(first + i));
+  const std::optional<int> first = cuda_index(engine.device);
+  for (std::int64_t i = 0; first && i < engine.devices; ++i)
+    devices.push_back("cuda:" + std::to_string(*first + i));
   return devices;
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "reports/claims/tests.h"
 #include "reports/compare/comparison.h"
@@ -245,32 +246,35 @@ ClaimFinding test_projected_ratio(const ClaimTest& test, const Catalog& catalog)
 
 ClaimFinding test_claim(const ClaimTest& test, std::span<const LoadedRun> runs,
                         const Catalog& catalog) {
-  const std::string& m = test.metric;
-  constexpr std::array kMetrics = {"accuracy",
-                                   "price_per_input_token",
-                                   "price_per_output_token",
-                                   "usd_per_question",
-                                   "usd_per_correct",
-                                   "usd_per_output_token",
-                                   "monthly_usd",
-                                   "published_usd_per_million_output",
-                                   "projected_decode_slowdown"};
-  if (std::find(kMetrics.begin(), kMetrics.end(), m) == kMetrics.end()) {
-    std::string known;
-    for (const char* metric : kMetrics) known += (known.empty() ? "" : ", ") + std::string(metric);
-    return not_testable("this build knows no metric \"" + m + "\"", "a metric among " + known);
+  const auto price = [&] { return test_price(test, catalog); };
+  const auto run_cost = [&] { return test_run_cost(test, runs); };
+  struct Metric {
+    std::string name;
+    bool needs_limit;
+    std::function<ClaimFinding()> decide;
+  };
+  const std::array metrics = {
+      Metric{"accuracy", false, [&] { return test_accuracy(test, runs, catalog); }},
+      Metric{"price_per_input_token", true, price},
+      Metric{"price_per_output_token", true, price},
+      Metric{"usd_per_question", true, run_cost},
+      Metric{"usd_per_correct", true, run_cost},
+      Metric{"usd_per_output_token", true, run_cost},
+      Metric{"monthly_usd", false, [&] { return test_monthly(test, catalog); }},
+      Metric{"published_usd_per_million_output", true,
+             [&] { return test_published_decode(test, catalog); }},
+      Metric{"projected_decode_slowdown", true,
+             [&] { return test_projected_ratio(test, catalog); }}};
+  std::string known;
+  for (const Metric& metric : metrics) {
+    known += (known.empty() ? "" : ", ") + metric.name;
+    if (metric.name != test.metric) continue;
+    if (metric.needs_limit && !test.limit)
+      return not_testable("the test states no limit", "\"limit\" in the claim");
+    return metric.decide();
   }
-  if (m == "accuracy") return test_accuracy(test, runs, catalog);
-  const bool needs_limit = m != "monthly_usd";
-  if (needs_limit && !test.limit)
-    return not_testable("the test states no limit", "\"limit\" in the claim");
-  if (m == "price_per_output_token" || m == "price_per_input_token")
-    return test_price(test, catalog);
-  if (m == "usd_per_question" || m == "usd_per_correct" || m == "usd_per_output_token")
-    return test_run_cost(test, runs);
-  if (m == "monthly_usd") return test_monthly(test, catalog);
-  if (m == "published_usd_per_million_output") return test_published_decode(test, catalog);
-  return test_projected_ratio(test, catalog);
+  return not_testable("this build knows no metric \"" + test.metric + "\"",
+                      "a metric among " + known);
 }
 
 }  // namespace moebench

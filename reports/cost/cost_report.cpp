@@ -37,18 +37,17 @@ GpuPrice gpu_price(const Catalog& catalog, const CostQuestion& q) {
 
 // A machine that is paid for all month, and what it does in a second of prefill or of decode alone.
 struct HeldMachine {
-  std::string name;
   double usd_per_hour = 0, prefill_tokens_per_second = 0, decode_tokens_per_second = 0;
 };
 
 // One table a year, as everywhere with prices.
-void add_break_even(Section& section, const Catalog& catalog, const Workload& workload,
-                    const HeldMachine& machine, Provenance provenance) {
+void add_break_even(Section& section, const std::string& id, const Catalog& catalog,
+                    const Workload& workload, const HeldMachine& machine, Provenance provenance) {
   std::set<std::string> years;
   for (const ApiPrice& price : catalog.api_prices) years.insert(price.year());
   for (const std::string& year : years) {
     Table even;
-    even.id = "break-even-" + machine.name + "-" + year;
+    even.id = "break-even-" + id + "-" + year;
     even.caption = "Where this machine, held all month, is cheaper than an API of " + year;
     even.provenance = provenance;
     even.columns = {text_column("api", "against"),
@@ -88,7 +87,8 @@ Section runs_section(const Catalog& catalog, const CostQuestion& q) {
                    number_column("usd_per_correct", "a correct answer", "USD"),
                    number_column("monthly_usd", "the workload", "USD/month")};
   std::set<std::string> rules;
-  std::optional<HeldMachine> held;  // of the first run
+  std::optional<HeldMachine> held;  // of the first run that tells its speed...
+  std::string held_by;              // ...which is this one
   std::optional<double> usd_per_hour = q.usd_per_hour;
   if (q.gpu_prices_runs) {
     const GpuPrice price = gpu_price(catalog, q);
@@ -110,9 +110,11 @@ Section runs_section(const Catalog& catalog, const CostQuestion& q) {
     }
     rules.insert(cost->rule);
     const ThroughputMetrics speed = throughput_metrics(run);
-    if (!held && speed.prefill_tokens_per_second && speed.decode_tokens_per_second)
-      held = HeldMachine{run_label(run.run), cost->usd_per_hour, *speed.prefill_tokens_per_second,
+    if (!held && speed.prefill_tokens_per_second && speed.decode_tokens_per_second) {
+      held = HeldMachine{cost->usd_per_hour, *speed.prefill_tokens_per_second,
                          *speed.decode_tokens_per_second};
+      held_by = run_label(run.run);
+    }
     const AnswerCost answer = answer_cost(run.samples, "", cost->price);
     table.rows.push_back(
         {text_cell(run_label(run.run)), number_cell(cost->usd_per_hour),
@@ -128,13 +130,12 @@ Section runs_section(const Catalog& catalog, const CostQuestion& q) {
   if (!table.rows.empty()) section.blocks.push_back(std::move(table));
   if (held) {
     section.blocks.push_back(
-        Paragraph{"Below: " + held->name +
+        Paragraph{"Below: " + held_by +
                       "'s machine, at the speed of that run, against what the APIs charge. "
                       "An API's model and the measured one differ in what they can do; this "
                       "compares tokens alone.",
                   Tone::kNeutral});
-    held->name = "run";
-    add_break_even(section, catalog, q.workload, *held, Provenance::kMeasured);
+    add_break_even(section, "run", catalog, q.workload, *held, Provenance::kMeasured);
   }
   if (q.owned)
     section.blocks.push_back(Paragraph{
@@ -286,8 +287,8 @@ Section projection_section(const Catalog& catalog, const CostQuestion& q) {
   anchors.note = "Newest anchor: " + p.efficiency.as_of + ".";
   section.blocks.push_back(std::move(anchors));
 
-  add_break_even(section, catalog, q.workload,
-                 {"projected", usd * q.plan.gpus, p.prefill_tokens_per_second_per_gpu * q.plan.gpus,
+  add_break_even(section, "projected", catalog, q.workload,
+                 {usd * q.plan.gpus, p.prefill_tokens_per_second_per_gpu * q.plan.gpus,
                   p.decode_tokens_per_second_per_gpu * q.plan.gpus},
                  Provenance::kProjected);
   section.blocks.push_back(Paragraph{

@@ -15,7 +15,6 @@ std::int64_t failed_requests(const LoadedRun& run) {
   return failed;
 }
 
-// "poisson 2.5 requests/s, at most 4 in flight"
 // Names a load among those of one report, whose prompts are the same.
 std::string load_name(const RunRecord& run) {
   return run.load ? arrival_words(*run.load) : run.run_id;

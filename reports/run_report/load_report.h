@@ -10,7 +10,7 @@ namespace moebench {
 /// "poisson 2 requests/s, 512 random tokens": when requests came and what they asked. Two load
 /// tests with the same words were asked the same thing.
 std::string load_words(const LoadRecord& load);
-/// "concurrency 8", the requests left out.
+/// "concurrency 8", "poisson 2.5 requests/s, at most 4 in flight": the requests left out.
 std::string arrival_words(const LoadRecord& load);
 
 /// Every figure of every load test, one row a run, for other programs: identity, throughput, each

@@ -27,6 +27,7 @@ const Case kCases[] = {
     {kBoxed, R"(\fbox{7})", "7", Rule::kBox},
     {kBoxed, R"(\boxed 5)", "5", Rule::kBox},
     {kBoxed, R"(so $\boxed 42$.)", "42", Rule::kBox},
+    {kBoxed, R"(so \boxed 4.25.)", "4.25", Rule::kBox},
     {kBoxed, R"(\boxed{ \{1,2\} })", R"(\{1,2\})", Rule::kBox},
     {kBoxed, R"(\boxed{\text{The set } \{x\}})", R"(\text{The set } \{x\})", Rule::kBox},
     {kBoxed, R"($x=\boxed{-2}$ and $x=\boxed{1}$.)", "-2, 1", Rule::kBoxGroup},
