@@ -219,16 +219,13 @@ void ExpertRunner::run(const Tensor& out, const Tensor& x, const PackedExperts& 
                         const std::int64_t column = p * width_out;
                         const std::int64_t valid =
                             std::min<std::int64_t>(width_out, hidden - column);
-                        for (int t = 0; t < count; ++t) {
-                          const auto pair = static_cast<std::size_t>(group.first + row + t);
-                          float* const to = out.row<float>(rows_[pair]) + column;
-                          const float weight = weights_[pair];
-                          const float* const from = tile + t * width_out;
-                          if (accumulate)
-                            for (std::int64_t c = 0; c < valid; ++c) to[c] += weight * from[c];
-                          else
-                            for (std::int64_t c = 0; c < valid; ++c) to[c] = weight * from[c];
-                        }
+                        const auto pair = static_cast<std::size_t>(group.first + row);
+                        if (!accumulate)
+                          for (int t = 0; t < count; ++t)
+                            std::fill_n(out.row<float>(rows_[pair + t]) + column, valid, -0.0f);
+                        kernels_.add_weighted_rows(out.row<float>(0) + column, out.strides[0],
+                                                   rows_.data() + pair, weights_.data() + pair,
+                                                   tile, width_out, count, valid);
                       });
     }
   });

@@ -75,6 +75,11 @@ struct Kernels {
                    float epsilon) noexcept;
   /// out[i] = silu(gate[i]) * up[i]; out may be gate.
   void (*silu_product)(float* out, const float* gate, const float* up, std::int64_t n) noexcept;
+  /// Row rows[t] of out += weights[t] * row t of tile, for t < count and the first n columns; a
+  /// product is rounded before it is added. Strides in elements.
+  void (*add_weighted_rows)(float* out, std::int64_t out_stride, const std::int32_t* rows,
+                            const float* weights, const float* tile, std::int64_t tile_stride,
+                            int count, std::int64_t n) noexcept;
   void (*to_half)(std::uint16_t* out, const float* x, std::int64_t n) noexcept;
   void (*attention)(const AttentionTask& task) noexcept;
 };

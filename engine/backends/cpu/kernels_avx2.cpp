@@ -16,6 +16,7 @@ const Kernels* avx2_kernels() noexcept {
       &avx2::quantize_256,
       &avx2::rms_norm,
       &avx2::silu_product,
+      &avx2::add_weighted_rows,
       &avx2::to_half,
       &avx2::attention,
   };

@@ -24,6 +24,9 @@ void quantize_256(const float* x, std::int64_t k, std::int8_t* q, float* scales,
 void rms_norm(float* out, const float* x, const float* weight, std::int64_t n,
               float epsilon) noexcept;
 void silu_product(float* out, const float* gate, const float* up, std::int64_t n) noexcept;
+void add_weighted_rows(float* out, std::int64_t out_stride, const std::int32_t* rows,
+                       const float* weights, const float* tile, std::int64_t tile_stride, int count,
+                       std::int64_t n) noexcept;
 void to_half(std::uint16_t* out, const float* x, std::int64_t n) noexcept;
 void attention(const AttentionTask& task) noexcept;
 

@@ -112,6 +112,21 @@ void silu_product(float* out, const float* gate, const float* up, std::int64_t n
   std::memcpy(out + i, g, sizeof(float) * static_cast<std::size_t>(n - i));
 }
 
+void add_weighted_rows(float* out, std::int64_t out_stride, const std::int32_t* rows,
+                       const float* weights, const float* tile, std::int64_t tile_stride, int count,
+                       std::int64_t n) noexcept {
+  for (int t = 0; t < count; ++t) {
+    float* const to = out + rows[t] * out_stride;
+    const float* const from = tile + t * tile_stride;
+    const __m256 weight = _mm256_set1_ps(weights[t]);
+    std::int64_t c = 0;
+    for (; c + 8 <= n; c += 8)
+      _mm256_storeu_ps(to + c, _mm256_add_ps(_mm256_loadu_ps(to + c),
+                                             _mm256_mul_ps(weight, _mm256_loadu_ps(from + c))));
+    for (; c < n; ++c) to[c] += weights[t] * from[c];
+  }
+}
+
 void to_half(std::uint16_t* out, const float* x, std::int64_t n) noexcept {
   std::int64_t i = 0;
   for (; i + 8 <= n; i += 8)

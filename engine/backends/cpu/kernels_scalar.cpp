@@ -216,6 +216,14 @@ void silu_product(float* out, const float* gate, const float* up, std::int64_t n
   for (std::int64_t i = 0; i < n; ++i) out[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
 }
 
+void add_weighted_rows(float* out, std::int64_t out_stride, const std::int32_t* rows,
+                       const float* weights, const float* tile, std::int64_t tile_stride, int count,
+                       std::int64_t n) noexcept {
+  for (int t = 0; t < count; ++t)
+    for (std::int64_t c = 0; c < n; ++c)
+      out[rows[t] * out_stride + c] += weights[t] * tile[t * tile_stride + c];
+}
+
 void to_half(std::uint16_t* out, const float* x, std::int64_t n) noexcept {
   for (std::int64_t i = 0; i < n; ++i) out[i] = f32_to_f16(x[i]);
 }
@@ -282,6 +290,7 @@ const Kernels& scalar_kernels() noexcept {
       &quantize_256,
       &rms_norm,
       &silu_product,
+      &add_weighted_rows,
       &to_half,
       &attention,
   };

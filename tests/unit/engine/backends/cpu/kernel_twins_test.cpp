@@ -144,6 +144,26 @@ TEST_P(KernelTwins, SiluHoldsAtTheEnds) {
   EXPECT_TRUE(std::isnan(out)) << "a NaN must not vanish";
 }
 
+TEST_P(KernelTwins, WeightedRowsAddAlike) {
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  constexpr std::int64_t kStride = 40, kTileStride = 16, kOutRows = 9;
+  const std::int32_t rows[] = {8, 0, 3, 5, 1, 7};
+  std::vector<float> start(kStride * kOutRows), tile(6 * kTileStride), weights(6);
+  for (std::vector<float>* v : {&start, &tile, &weights})
+    for (float& x : *v) x = normal(random);
+  for (const std::int64_t n : {1, 7, 8, 13, 16})
+    for (int count = 1; count <= 6; ++count) {
+      std::vector<float> got = start, want = start;
+      level().add_weighted_rows(got.data() + 5, kStride, rows, weights.data(), tile.data(),
+                                kTileStride, count, n);
+      scalar_kernels().add_weighted_rows(want.data() + 5, kStride, rows, weights.data(),
+                                         tile.data(), kTileStride, count, n);
+      EXPECT_EQ(got, want) << count << " rows of " << n;
+      EXPECT_NE(got, start);
+    }
+}
+
 TEST_P(KernelTwins, HalvesRoundToNearestEven) {
   const std::vector<float> x = {1.0f,     1.00048828125f, 1.0009765625f + 1.0f / 2048,
                                 65504.0f, 1e-8f,          6.1e-5f,
