@@ -34,11 +34,19 @@ std::unique_ptr<Backend> cpu_backend(const EngineOptions& options) {
   return make_cpu_backend(options.threads > 0 ? options.threads : usable_cores());
 }
 
+cuda::DenseProducts dense_products_of(const EngineOptions& options) {
+  if (options.cuda_dense == "own") return cuda::DenseProducts::kOwn;
+  if (options.cuda_dense == "cublaslt") return cuda::DenseProducts::kCublasLt;
+  throw Error(ErrorCode::kUsage,
+              "nobody makes dense products by the name of \"" + options.cuda_dense + "\"",
+              "choose own or cublaslt");
+}
+
 std::unique_ptr<Backend> make_backend(const EngineOptions& options) {
   if (options.device == "reference") return make_reference_backend();
   if (options.device == "cpu") return cpu_backend(options);
   if (const std::optional<int> index = cuda_index(options.device)) {
-    std::unique_ptr<Backend> gpu = cuda::load_backend(*index);
+    std::unique_ptr<Backend> gpu = cuda::load_backend(*index, dense_products_of(options));
     if (!options.cpu_experts) return gpu;
     return with_host_experts(std::move(gpu), cpu_backend(options));
   }
@@ -69,6 +77,9 @@ void check(const EngineOptions& options) {
                 "experts on the CPU are for a model whose rest is on a GPU; the device is " +
                     options.device,
                 "--device cuda:N, or no --cpu-experts");
+  if (dense_products_of(options) != cuda::DenseProducts::kOwn && !cuda_index(options.device))
+    throw Error(ErrorCode::kUsage, "cuBLASLt is for GPUs; the device is " + options.device,
+                "--device cuda:N, or no --cuda-dense");
   if (options.threads < 0) refuse("the number of threads is negative");
   if (options.max_batch_sequences < 1) refuse("max_batch_sequences has to be at least 1");
   if (options.max_step_tokens < options.max_batch_sequences)

@@ -19,7 +19,9 @@ struct EngineOptions {
   std::string model;
   std::string device = "cpu";  ///< "cpu", "reference", "cuda:N" (see list_devices)
   bool cpu_experts = false;    ///< on a GPU: routed experts stay in host memory and run on the CPU
-  int threads = 0;             ///< 0: one a physical core this process may use
+  /// On a GPU: who makes dense products of F16 and BF16 weights, "own" kernels or "cublaslt".
+  std::string cuda_dense = "own";
+  int threads = 0;  ///< 0: one a physical core this process may use
   std::optional<std::string>
       weight_type;  ///< requantise matrices at load: "f32", "bf16", "q8_0", "q4_0", ...
   std::string kv_cache_type = "f16";      ///< "f32" or "f16"

@@ -33,6 +33,11 @@ void add_engine_options(CLI::App& sub, EngineOptions& options) {
   sub.add_flag("--cpu-experts", options.cpu_experts,
                "On a GPU: routed experts stay in host memory and run on the CPU")
       ->group(group);
+  sub.add_option("--cuda-dense", options.cuda_dense,
+                 "On a GPU: dense products of F16 and BF16 weights by own kernels or by cublaslt")
+      ->capture_default_str()
+      ->option_text("WHO")
+      ->group(group);
   sub.add_option("--step-tokens", options.max_step_tokens,
                  "Rows of one forward pass at most (prefill is cut into such pieces)")
       ->capture_default_str()

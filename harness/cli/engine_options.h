@@ -16,8 +16,8 @@ namespace moebench {
 void add_remote_options(CLI::App& sub, RemoteOptions& remote);
 
 /// Adds the options that say which model to load and on what, filling `options`: --model,
-/// --threads, --weights-type, --kv-cache-type, --device, --cpu-experts, --step-tokens. `options`
-/// must outlive the parsing.
+/// --threads, --weights-type, --kv-cache-type, --device, --cpu-experts, --cuda-dense,
+/// --step-tokens. `options` must outlive the parsing.
 void add_engine_options(CLI::App& sub, EngineOptions& options);
 
 }  // namespace moebench

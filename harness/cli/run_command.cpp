@@ -191,6 +191,10 @@ void add_run_command(CLI::App& app, Action& chosen) {
   setting("--device", "device", "cpu, cuda:N, reference (slow, exact) (default: cpu)", "NAME",
           engine);
   flag("cpu-experts", "On a GPU: routed experts stay in host memory and run on the CPU", engine);
+  setting("--cuda-dense", "cuda-dense",
+          "On a GPU: dense products of F16 and BF16 weights by own kernels or by cublaslt "
+          "(default: own)",
+          "WHO", engine);
 
   const std::string servers = "Servers (--model openai:NAME)";
   setting("--base-url", "base-url",

@@ -31,11 +31,13 @@ void visit(F& f, HelloMessage& m) {
 
 template <class F>
 void visit(F& f, EngineOptions& o) {
-  auto& [model, device, cpu_experts, threads, weight_type, kv_cache_type, max_batch_sequences,
-         max_step_tokens, max_context_tokens, kv_cache_bytes, prefix_cache] = o;
+  auto& [model, device, cpu_experts, cuda_dense, threads, weight_type, kv_cache_type,
+         max_batch_sequences, max_step_tokens, max_context_tokens, kv_cache_bytes, prefix_cache] =
+      o;
   f("model", model);
   f("device", device);
   f("cpu_experts", cpu_experts);
+  f("cuda_dense", cuda_dense);
   f("threads", threads);
   f("weight_type", weight_type);
   f("kv_cache_type", kv_cache_type);

@@ -67,7 +67,7 @@ std::optional<std::vector<std::string>> generate_arguments(const GenerationReque
          std::to_string(request.sampling.top_p), "--top-k", std::to_string(request.sampling.top_k),
          "--seed", std::to_string(request.sampling.seed)});
   }
-  for (const char* name : {"model", "device", "weights-type", "kv-cache-type"})
+  for (const char* name : {"model", "device", "cuda-dense", "weights-type", "kv-cache-type"})
     if (const auto setting = settings.find(name); setting != settings.end())
       arguments.insert(arguments.end(), {"--" + std::string(name), setting->second});
   arguments.insert(arguments.end(), {"--", prompt});

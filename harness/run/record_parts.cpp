@@ -61,6 +61,7 @@ Settings effective_settings(const RunSettings& settings, const RunPlan& plan,
   effective["device"] = client.engine.device;
   if (!client.engine.experts_device.empty())
     effective["experts-device"] = client.engine.experts_device;
+  if (client.engine.device.starts_with("cuda:")) effective["cuda-dense"] = settings.cuda_dense;
   effective["threads"] = std::to_string(client.engine.threads);
   effective["batch-size"] = std::to_string(settings.batch_size);
   effective["context"] = std::to_string(client.engine.max_context_tokens);

@@ -132,6 +132,7 @@ const std::map<std::string, Setter>& setters() {
       {"raw-prompt", flag(&S::raw_prompt)},
       {"device", text_value(&S::device)},
       {"cpu-experts", flag(&S::cpu_experts)},
+      {"cuda-dense", text_value(&S::cuda_dense)},
       {"kv-cache-type", text_value(&S::kv_cache_type)},
       {"weights-type", text_value(&S::weights_type)},
       {"batch-size", number<std::int64_t, std::int64_t>(&S::batch_size, 1, 4096)},
@@ -191,6 +192,7 @@ EngineOptions engine_options(const RunSettings& settings) {
   options.model = settings.model;
   options.device = settings.device;
   options.cpu_experts = settings.cpu_experts;
+  options.cuda_dense = settings.cuda_dense;
   options.threads = settings.threads;
   options.weight_type = settings.weights_type;
   options.kv_cache_type = settings.kv_cache_type;

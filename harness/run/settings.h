@@ -30,7 +30,8 @@ struct RunSettings {
   bool raw_prompt = false;            ///< the messages' text, without the model's chat template
 
   std::string device = "cpu";
-  bool cpu_experts = false;  ///< on a GPU: routed experts stay in host memory
+  bool cpu_experts = false;        ///< on a GPU: routed experts stay in host memory
+  std::string cuda_dense = "own";  ///< on a GPU: who makes dense products
   std::string kv_cache_type = "f16";
   std::optional<std::string> weights_type;
   std::int64_t batch_size = 32;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <tuple>
+#include <vector>
 
 #include "tests/conformance/backend_case.h"
 
@@ -19,6 +20,15 @@ class BackendTest : public testing::TestWithParam<std::tuple<BackendCase, OpCase
   std::unique_ptr<Backend> make(int threads) const { return std::get<0>(GetParam()).make(threads); }
   const OpCase& op() const { return std::get<1>(GetParam()); }
 };
+
+/// Each backend's ops.
+inline std::vector<std::tuple<BackendCase, OpCase>> cases() {
+  std::vector<std::tuple<BackendCase, OpCase>> all;
+  for (const BackendCase& backend : backends())
+    for (const OpCase& op : op_cases())
+      if (backend.runs(op)) all.emplace_back(backend, op);
+  return all;
+}
 
 inline std::string case_name(const testing::TestParamInfo<std::tuple<BackendCase, OpCase>>& info) {
   return std::get<0>(info.param).name + "_" + std::get<1>(info.param).name;

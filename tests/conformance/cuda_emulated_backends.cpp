@@ -5,12 +5,20 @@
 
 namespace moebench::conformance {
 
+namespace {
+
+void prepare(bool thorough) {
+  cuda_emulation::forget_failure();  // of the case before
+  cuda_emulation::set_checks(thorough);
+}
+
+}  // namespace
+
 std::vector<BackendCase> backends() {
-  return {{"cuda_emulated", [](int) { return cuda::make_cuda_backend(0); },
-           [](bool thorough) {
-             cuda_emulation::forget_failure();  // of the case before
-             cuda_emulation::set_checks(thorough);
-           }}};
+  return {{"cuda_emulated", [](int) { return cuda::make_cuda_backend(0); }, prepare},
+          {"cuda_emulated_cublaslt",
+           [](int) { return cuda::make_cuda_backend(0, cuda::DenseProducts::kCublasLt); }, prepare,
+           "matmul_"}};
 }
 
 }  // namespace moebench::conformance

@@ -1,10 +1,11 @@
-// What a product costs on this device: the backend's own kernels (the same bits for any batch)
-// beside cuBLAS's free choice of algorithm for the same BF16 product, and each against the bytes it
-// moves.
+// What a product costs on this device: the backend's own kernels and cuBLASLt's one algorithm (both
+// the same bits for any batch) beside cuBLAS's free choice of algorithm for the same BF16 product,
+// and each against the bytes it moves.
 //   measure_products [--small]
-// One JSON object a line; --small: shapes that an emulated device can do. Exits 1 where the two
-// products disagree. The backend's rows of x are F32, so its BF16 products take two planes of x
-// (kernels/README.md): twice the arithmetic of cuBLAS's, which takes BF16 rows.
+// One JSON object a line; --small: shapes that an emulated device can do. Exits 1 where two of the
+// products disagree, or where the first row's bits are others in a larger batch. The backend's rows
+// of x are F32, so its BF16 products take two planes of x (kernels/README.md): twice the arithmetic
+// of cuBLAS's free choice, which takes BF16 rows.
 
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
@@ -13,6 +14,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -90,82 +94,143 @@ double relative_difference(const std::vector<float>& a, const std::vector<float>
 /// Copies of a weight, so that none is still in the L2 cache when its turn comes.
 constexpr std::size_t kTurnBytes = 200'000'000;
 
-bool measure(Backend& b, FreeChoice& free_choice, DType dtype, const Size& size,
-             const std::vector<std::int64_t>& batches, int calls) {
+/// A product by one of the backend's choices, over and over.
+struct Measured {
+  double us;                 ///< a call
+  std::vector<float> first;  ///< the first row's results
+  std::vector<float> all;
+};
+
+Measured measure_backend(Backend& b, DType dtype, const Size& size, std::int64_t rows, int calls) {
   const TensorView source = stored(dtype, {size.n, size.k}, 1, 0.05f);
+  const std::size_t copies =
+      calls == 1 ? 1 : kTurnBytes / b.prepared_bytes(dtype, size.n, size.k) + 1;
   std::vector<std::unique_ptr<Weight>> weights;
-  const std::size_t bytes = b.prepared_bytes(dtype, size.n, size.k);
-  const std::size_t copies = calls == 1 ? 1 : kTurnBytes / bytes + 1;
   while (weights.size() < copies) weights.push_back(b.prepare_matrix(source));
-  std::vector<std::unique_ptr<Buffer>> plain;  // row by row, as cuBLAS takes them
-  if (dtype == DType::kBF16)
-    while (plain.size() < copies) {
-      plain.push_back(b.allocate(source.size_bytes()));
-      b.upload(plain.back()->data(), source.data, source.size_bytes());
-    }
-  bool agree = true;
+  const F32Tensor x(b, {rows, size.k}, normal(rows * size.k, 2)), out(b, {rows, size.n});
+  Measured m;
+  m.us = microseconds(
+      calls,
+      [&](int i) {
+        const MatmulTarget target{weights[static_cast<std::size_t>(i) % copies].get(), out.tensor};
+        b.matmul(x.tensor, {&target, 1});
+      },
+      [&] { b.synchronize(); });
+  m.all = out.download();
+  m.first.assign(m.all.begin(), m.all.begin() + size.n);
+  return m;
+}
+
+/// The same by cuBLAS's free choice, of rows of x in BF16.
+Measured measure_free_choice(Backend& b, FreeChoice& free_choice, const Size& size,
+                             std::int64_t rows, int calls) {
+  const TensorView source = stored(DType::kBF16, {size.n, size.k}, 1, 0.05f);
+  const std::size_t copies = calls == 1 ? 1 : kTurnBytes / source.size_bytes() + 1;
+  std::vector<std::unique_ptr<Buffer>> weights;  // row by row
+  while (weights.size() < copies) {
+    weights.push_back(b.allocate(source.size_bytes()));
+    b.upload(weights.back()->data(), source.data, source.size_bytes());
+  }
+  const std::vector<std::byte> half = as_bf16(normal(rows * size.k, 2));
+  const auto x = b.allocate(half.size());
+  b.upload(x->data(), half.data(), half.size());
+  const F32Tensor out(b, {rows, size.n});
+  b.synchronize();
+  Measured m;
+  m.us = microseconds(
+      calls,
+      [&](int i) {
+        free_choice.product(out.buffer->data(), x->data(),
+                            weights[static_cast<std::size_t>(i) % copies]->data(), rows, size);
+      },
+      [] { check(cudaDeviceSynchronize()); });
+  m.all = out.download();
+  return m;
+}
+
+bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+/// One line a number of rows. `fixed`: the backend with cuBLASLt's one algorithm; null: without.
+bool measure(Backend& own, Backend* fixed, FreeChoice& free_choice, DType dtype, const Size& size,
+             const std::vector<std::int64_t>& batches, int calls) {
+  const std::size_t bytes = own.prepared_bytes(dtype, size.n, size.k);
+  bool as_wanted = true;
+  std::vector<float> own_alone, fixed_alone;  // the first row's results in the first batch
+  const auto row_keeps_its_bits = [&](const Measured& m, std::vector<float>& alone) {
+    if (alone.empty()) alone = m.first;
+    const bool same = same_bits(m.first, alone);
+    as_wanted = as_wanted && same;
+    return same ? "true" : "false";
+  };
   for (const std::int64_t rows : batches) {
-    const std::vector<float>& values = normal(rows * size.k, 2);
-    const F32Tensor x(b, {rows, size.k}, values), out(b, {rows, size.n});
-    const double own = microseconds(
-        calls,
-        [&](int i) {
-          const MatmulTarget target{weights[static_cast<std::size_t>(i) % copies].get(),
-                                    out.tensor};
-          b.matmul(x.tensor, {&target, 1});
-        },
-        [&] { b.synchronize(); });
-    const double seconds = own * 1e-6;
+    const Measured mine = measure_backend(own, dtype, size, rows, calls);
+    const double seconds = mine.us * 1e-6;
     std::printf(
         "{\"weights\": \"%s\", \"n\": %lld, \"k\": %lld, \"rows\": %lld, "
         "\"weight_bytes\": %zu, \"own_us\": %.2f, \"own_gb_per_s\": %.1f, "
-        "\"own_tflop_per_s\": %.2f",
+        "\"own_tflop_per_s\": %.2f, \"own_same_bits\": %s",
         std::string(name(dtype)).c_str(), static_cast<long long>(size.n),
-        static_cast<long long>(size.k), static_cast<long long>(rows), bytes, own,
+        static_cast<long long>(size.k), static_cast<long long>(rows), bytes, mine.us,
         static_cast<double>(bytes) / seconds / 1e9,
-        2.0 * static_cast<double>(rows * size.n * size.k) / seconds / 1e12);
-    if (!plain.empty()) {
-      const std::vector<float> mine = out.download();
-      const std::vector<std::byte> half = as_bf16(values);
-      const auto x_half = b.allocate(half.size());
-      b.upload(x_half->data(), half.data(), half.size());
-      b.synchronize();
-      const double free_us = microseconds(
-          calls,
-          [&](int i) {
-            free_choice.product(out.buffer->data(), x_half->data(),
-                                plain[static_cast<std::size_t>(i) % copies]->data(), rows, size);
-          },
-          [] { check(cudaDeviceSynchronize()); });
-      const double difference = relative_difference(mine, out.download());
-      agree = agree && difference < 1e-2;  // BF16 rounds x to 2^-9
+        2.0 * static_cast<double>(rows * size.n * size.k) / seconds / 1e12,
+        row_keeps_its_bits(mine, own_alone));
+    if (dtype == DType::kBF16 && fixed != nullptr) {
+      const Measured theirs = measure_backend(*fixed, dtype, size, rows, calls);
+      const double difference = relative_difference(mine.all, theirs.all);
+      as_wanted = as_wanted && difference < 1e-4;  // the same planes of x
+      std::printf(
+          ", \"cublaslt_fixed_us\": %.2f, \"fixed_same_bits\": %s, "
+          "\"own_over_fixed\": %.3f, \"difference_from_fixed\": %.1e",
+          theirs.us, row_keeps_its_bits(theirs, fixed_alone), mine.us / theirs.us, difference);
+    }
+    if (dtype == DType::kBF16) {
+      const Measured theirs = measure_free_choice(own, free_choice, size, rows, calls);
+      const double difference = relative_difference(mine.all, theirs.all);
+      as_wanted = as_wanted && difference < 1e-2;  // BF16 rounds x to 2^-9
       std::printf(
           ", \"cublas_us\": %.2f, \"own_over_cublas\": %.3f, "
           "\"relative_difference\": %.1e",
-          free_us, own / free_us, difference);
+          theirs.us, mine.us / theirs.us, difference);
     }
     std::printf("}\n");
     std::fflush(stdout);
   }
-  return agree;
+  return as_wanted;
+}
+
+/// The backend whose dense products are cuBLASLt's; null, and why on stderr, where it can't be.
+std::unique_ptr<Backend> make_fixed() {
+  for (const BackendCase& c : backends()) {
+    if (c.name.find("cublaslt") == c.name.npos) continue;
+    try {
+      return c.make(1);
+    } catch (const Error& error) {
+      std::fprintf(stderr, "without cuBLASLt's fixed algorithm: %s\n", error.what());
+    }
+  }
+  return nullptr;
 }
 
 int run(bool small) {
   const BackendCase device = backends().at(0);
   device.prepare(false);
-  const auto b = device.make(1);
+  const auto own = device.make(1), fixed = make_fixed();
   FreeChoice free_choice;
   // DeepSeek-V3's attention output and one expert's up-projection.
   const std::vector<Size> sizes =
       small ? std::vector<Size>{{37, 96}} : std::vector<Size>{{7168, 16384}, {2048, 7168}};
   const std::vector<std::int64_t> batches =
       small ? std::vector<std::int64_t>{1, 9} : std::vector<std::int64_t>{1, 8, 32, 128, 1024};
-  bool agree = true;
+  bool as_wanted = true;
   for (const Size& size : sizes)
     for (const DType dtype : {DType::kBF16, DType::kF8E4M3, DType::kQ8_0, DType::kQ4_0})
-      agree = measure(*b, free_choice, dtype, size, batches, small ? 1 : 20) && agree;
-  if (!agree) std::fprintf(stderr, "the backend's product and cuBLAS's are not the same\n");
-  return agree ? 0 : 1;
+      as_wanted = measure(*own, fixed.get(), free_choice, dtype, size, batches, small ? 1 : 20) &&
+                  as_wanted;
+  if (!as_wanted)
+    std::fprintf(stderr, "two products differ, or a row's bits hang on the batch (same_bits)\n");
+  return as_wanted ? 0 : 1;
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ set(planted_cases "")
 set(planted_number 0)
 
 # plant(NAME FILE CASES RIGHT WRONG): the expression RIGHT becomes WRONG; without WRONG the statement
-# RIGHT is left out.
+# RIGHT is left out. CASES may hold the suite's options, too.
 function(plant name file cases right wrong)
   math(EXPR number "${planted_number} + 1")
   set(planted_number ${number} PARENT_SCOPE)
@@ -35,7 +35,12 @@ function(plant name file cases right wrong)
   string(REPLACE "${right}" "${either}" text "${text}")
   set(text_of_${variable} "${text}" PARENT_SCOPE)
   separate_arguments(cases)
-  set(planted_cases ${planted_cases} ${cases} PARENT_SCOPE)
+  foreach(case IN LISTS cases)
+    if(NOT case MATCHES "^--|cublaslt")
+      list(APPEND planted_cases ${case})
+    endif()
+  endforeach()
+  set(planted_cases ${planted_cases} PARENT_SCOPE)
   add_test(NAME cuda_mutant_${name} COMMAND cuda_planted_bugs --planted ${number} --caught ${cases})
 endfunction()
 
@@ -69,14 +74,24 @@ plant(slices_of_k matmul_kernels.cuh "matmul_q8_0_deep"
       "units * slice / kSlices" "(units * slice + slice) / (kSlices + 1)")
 plant(first_tiles_scale matmul_formats.cuh "matmul_f8_tiles"
       "units * 128 + unit * 4" "units * 128")
+# Products by cuBLASLt.
+set(by_library "--backend cuda_emulated_cublaslt --rows")
+plant(second_plane add_planes.cu "${by_library} matmul_bf16_131x352 matmul_f16_19x77"
+      "p < a.count" "p < 1")
+plant(planes_apart add_planes.cu "${by_library} matmul_bf16_131x352 matmul_f16_19x77"
+      "p * a.plane_stride" "p * a.width")
+plant(leading_dimension blas_lt.cpp "${by_library} matmul_bf16_131x352 matmul_f16_19x77"
+      "product_width(weight.n)" "weight.n")
+plant(algorithm_of_the_batch blas_lt.cpp "${by_library} matmul_bf16_131x352 matmul_bf16_deep"
+      "&chosen" "nullptr")
 
-# The sources that see a changed file: copies of changed .cu, originals that include a changed header.
+# The sources that see a changed file: copies of changed .cu and .cpp, originals that include a changed header.
 set(planted_sources "")
 foreach(file IN LISTS planted_files)
   string(MAKE_C_IDENTIFIER ${file} variable)
   set(copy ${planted_folder}/engine/backends/cuda/kernels/${file})
   file(CONFIGURE OUTPUT ${copy} CONTENT "${text_of_${variable}}" @ONLY)
-  if(file MATCHES "[.]cu$")
+  if(file MATCHES "[.](cu|cpp)$")
     list(APPEND planted_sources ${copy})
   endif()
 endforeach()
@@ -84,6 +99,8 @@ foreach(source attention.cu product_f8.cu product_q8_0.cu rms_norm.cu)
   list(APPEND planted_sources ${kernels}/${source})
 endforeach()
 set_source_files_properties(${planted_sources} PROPERTIES LANGUAGE CXX)
+set_source_files_properties(${planted_folder}/engine/backends/cuda/kernels/blas_lt.cpp PROPERTIES
+  COMPILE_OPTIONS -fno-sanitize=thread)  # host code
 
 # An object library of their own: first on the linker's line, so that inline functions are theirs.
 add_library(cuda_planted_kernels OBJECT ${planted_sources})
@@ -94,9 +111,9 @@ target_compile_options(cuda_planted_kernels PRIVATE
 add_executable(cuda_planted_bugs
   $<TARGET_OBJECTS:cuda_planted_kernels>
   suite_main.cpp planted.cpp cuda_emulated_backends.cpp op_cases.cpp
-  "$<FILTER:$<TARGET_OBJECTS:moebench_cuda_kernels_emulated>,EXCLUDE,/(attention|experts|product_f8|product_q8_0|rms_norm|rope|route)[.]cu[.]o$>"
-  $<TARGET_OBJECTS:moebench_cuda_host_emulated>)
-target_link_libraries(cuda_planted_bugs PRIVATE moebench_cuda_emulation moebench_tensor
+  "$<FILTER:$<TARGET_OBJECTS:moebench_cuda_kernels_emulated>,EXCLUDE,/(add_planes|attention|experts|product_f8|product_q8_0|rms_norm|rope|route)[.]cu[.]o$>"
+  "$<FILTER:$<TARGET_OBJECTS:moebench_cuda_host_emulated>,EXCLUDE,/blas_lt[.]cpp[.]o$>")
+target_link_libraries(cuda_planted_bugs PRIVATE moebench_cuda_emulated_blas moebench_tensor
                       moebench_backend_rules moebench_backend_reference)
 list(REMOVE_DUPLICATES planted_cases)
 add_test(NAME cuda_planted_bugs_off COMMAND cuda_planted_bugs --planted 0 ${planted_cases})

@@ -1,9 +1,10 @@
 // The suite without GoogleTest, for machines that have only a compiler (ci/gpu/check), and for
 // planted bugs:
-//   suite [--planted N] [--caught] [--rows] [CASE...]
-// Runs the cases whose names hold one of the CASEs (default: all) on this program's backends and
-// prints each one's error; --rows: its rows alone and in a batch of 7 too, bit by bit; --planted:
-// with this planted bug; --caught: each case has to fail. Exits 0 when all is as wanted.
+//   suite [--backend NAME] [--planted N] [--caught] [--rows] [CASE...]
+// Runs the cases whose names hold one of the CASEs (default: all) on this program's backends, or on
+// the one of that NAME, and prints each one's error; --rows: its rows alone and in a batch of 7
+// too, bit by bit; --planted: with this planted bug; --caught: each case has to fail. Exits 0 when
+// all is as wanted.
 
 #include <chrono>
 #include <cmath>
@@ -64,10 +65,13 @@ std::string failure_of(const OpCase& op, const BackendCase& c, bool check_rows, 
   return {};
 }
 
-int run(const std::vector<std::string_view>& names, bool caught, bool check_rows) {
+int run(const std::vector<std::string_view>& names, std::string_view only, bool caught,
+        bool check_rows) {
   int n_cases = 0, n_failed = 0;
-  for (const BackendCase& backend : backends())
+  for (const BackendCase& backend : backends()) {
+    if (!only.empty() && backend.name != only) continue;
     for (const OpCase& op : op_cases()) {
+      if (!backend.runs(op)) continue;
       bool named = names.empty();
       for (const std::string_view name : names) named = named || op.name.find(name) != op.name.npos;
       if (!named) continue;
@@ -82,6 +86,7 @@ int run(const std::vector<std::string_view>& names, bool caught, bool check_rows
                   backend.name.c_str(), op.name.c_str(), error, op.tolerance, seconds,
                   failure.c_str());
     }
+  }
   std::printf("%d cases, %d failed\n", n_cases, n_failed);
   return n_cases > 0 && n_failed == (caught ? n_cases : 0) ? 0 : 1;
 }
@@ -91,6 +96,7 @@ int run(const std::vector<std::string_view>& names, bool caught, bool check_rows
 
 int main(int argc, char** argv) {
   std::vector<std::string_view> names;
+  std::string_view backend;
   bool caught = false, rows = false;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
@@ -98,6 +104,8 @@ int main(int argc, char** argv) {
       caught = true;
     else if (argument == "--rows")
       rows = true;
+    else if (argument == "--backend" && i + 1 < argc)
+      backend = argv[++i];
     else if (argument == "--planted" && i + 1 < argc) {
       if (!switch_planted_bug(std::atoi(argv[++i]))) {
         std::fprintf(stderr, "no bug is planted in this program\n");
@@ -106,5 +114,5 @@ int main(int argc, char** argv) {
     } else
       names.push_back(argument);
   }
-  return moebench::conformance::run(names, caught, rows);
+  return moebench::conformance::run(names, backend, caught, rows);
 }

@@ -1,6 +1,7 @@
 #include "engine/backends/cuda/cuda_backend.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "engine/backends/cuda/device_memory.h"
 #include "engine/backends/cuda/graphs.h"
 #include "engine/backends/cuda/kernels/attention.cuh"
+#include "engine/backends/cuda/kernels/blas_lt.h"
 #include "engine/backends/cuda/kernels/experts.cuh"
 #include "engine/backends/cuda/kernels/gated_mlp.cuh"
 #include "engine/backends/cuda/kernels/head_matmul.cuh"
@@ -190,7 +192,7 @@ int attribute(cudaDeviceAttr which, int device) {
 
 class CudaBackend final : public Backend {
  public:
-  CudaBackend(int index, const cudaDeviceProp& properties)
+  CudaBackend(int index, const cudaDeviceProp& properties, DenseProducts dense)
       : index_(index),
         scratch_(stream_.stream()),
         uploader_(stream_.stream()),
@@ -203,6 +205,10 @@ class CudaBackend final : public Backend {
     device_.scratch = &scratch_;
     info_ = {"cuda:" + std::to_string(index), properties.name,
              "sm_" + std::to_string(device_.compute_capability), 1};
+    if (dense == DenseProducts::kCublasLt) {
+      device_.blas_lt = &blas_lt_.emplace();
+      info_.isa += ", dense products by cuBLASLt " + blas_lt_->version();
+    }
   }
   ~CudaBackend() override { cudaStreamSynchronize(device_.stream); }
 
@@ -362,6 +368,7 @@ class CudaBackend final : public Backend {
   Scratch scratch_;
   Uploader uploader_;
   Graphs graphs_;
+  std::optional<BlasLt> blas_lt_;
   DeviceContext device_{};
   BackendInfo info_;
   std::vector<DeviceTarget> targets_;
@@ -370,7 +377,7 @@ class CudaBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cuda_backend(int index) {
+std::unique_ptr<Backend> make_cuda_backend(int index, DenseProducts dense) {
   int n_devices = 0;
   check(cudaGetDeviceCount(&n_devices), "counting the devices");
   if (index < 0 || index >= n_devices)
@@ -386,7 +393,7 @@ std::unique_ptr<Backend> make_cuda_backend(int index) {
                                        std::to_string(properties.major) + "." +
                                        std::to_string(properties.minor) +
                                        "; the CUDA backend needs 8.0 or newer");
-  return std::make_unique<CudaBackend>(index, properties);
+  return std::make_unique<CudaBackend>(index, properties, dense);
 }
 
 }  // namespace moebench::cuda

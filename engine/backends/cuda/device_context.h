@@ -33,6 +33,8 @@ class Scratch {
   std::size_t size_bytes_ = 0;
 };
 
+class BlasLt;  // kernels/blas_lt.h
+
 /// What every kernel's host function gets: the one in-order stream and what the device is.
 struct DeviceContext {
   cudaStream_t stream;
@@ -40,6 +42,7 @@ struct DeviceContext {
   int n_multiprocessors;
   std::size_t max_shared_bytes;  ///< a block's dynamic shared memory after opting in
   Scratch* scratch;
+  BlasLt* blas_lt = nullptr;  ///< makes dense products of F16 and BF16 weights, where given
 };
 
 /// A weight matrix in device memory. Rows are packed by kernels/packing.h, each on its own, and

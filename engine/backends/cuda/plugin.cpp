@@ -78,9 +78,9 @@ int pci_bus_id(int index, char* id, std::size_t bytes) {
   return bytes > 0 && cudaDeviceGetPCIBusId(id, static_cast<int>(bytes), index) == cudaSuccess;
 }
 
-Backend* create_backend(int index, char* reason, std::size_t bytes) {
+Backend* create_backend(int index, DenseProducts dense, char* reason, std::size_t bytes) {
   return guarded(static_cast<Backend*>(nullptr), reason, bytes,
-                 [&] { return make_cuda_backend(index).release(); });
+                 [&] { return make_cuda_backend(index, dense).release(); });
 }
 
 #ifdef MOEBENCH_CUDA_EMULATED

@@ -12,7 +12,10 @@ namespace moebench::cuda {
 // What libmoebench_cuda.so and the program say to each other. The program knows nothing else of
 // CUDA; a plugin of another build is refused before any of its code but moebench_cuda_plugin runs.
 
-inline constexpr std::uint32_t kPluginVersion = 2;
+inline constexpr std::uint32_t kPluginVersion = 3;
+
+/// Who makes the dense products of F16 and BF16 weights. The bits differ.
+enum class DenseProducts : int { kOwn, kCublasLt };
 
 /// One device. Zero where the driver does not tell.
 struct PluginDevice {
@@ -41,7 +44,8 @@ struct Plugin {
   /// Like "0000:3b:00.0"; 0: failed.
   int (*pci_bus_id)(int index, char* id, std::size_t id_bytes);
   /// The caller owns the result; null: failed. Ops of the backend throw moebench::Error.
-  Backend* (*create_backend)(int index, char* reason, std::size_t reason_bytes);
+  Backend* (*create_backend)(int index, DenseProducts dense, char* reason,
+                             std::size_t reason_bytes);
 };
 
 inline constexpr const char* kPluginSymbol = "moebench_cuda_plugin";

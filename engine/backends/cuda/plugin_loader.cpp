@@ -116,14 +116,14 @@ std::string pci_bus_id(int index) {
   return id;
 }
 
-std::unique_ptr<Backend> load_backend(int index) {
+std::unique_ptr<Backend> load_backend(int index, DenseProducts dense) {
   const Loaded& found = loaded();
   const std::string device = "cuda:" + std::to_string(index);
   if (found.plugin == nullptr)
     throw Error(ErrorCode::kUsage, device + " cannot serve: " + found.reason,
                 "moebench devices tells what there is; --device cpu needs no GPU");
   char reason[512] = "";
-  Backend* const backend = found.plugin->create_backend(index, reason, sizeof reason);
+  Backend* const backend = found.plugin->create_backend(index, dense, reason, sizeof reason);
   if (backend == nullptr)
     throw Error(ErrorCode::kUsage, device + " cannot serve: " + reason,
                 "moebench devices tells what there is; --device cpu needs no GPU");

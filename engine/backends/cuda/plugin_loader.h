@@ -36,6 +36,6 @@ Inventory list_devices(bool with_free_memory);
 std::string pci_bus_id(int index);
 
 /// Throws Error(kUsage) with the reason when it can't serve.
-std::unique_ptr<Backend> load_backend(int index);
+std::unique_ptr<Backend> load_backend(int index, DenseProducts dense = DenseProducts::kOwn);
 
 }  // namespace moebench::cuda

@@ -73,6 +73,21 @@ TEST(CudaEngine, TokensDontDependOnTheBatchOrTheGraphs) {
   EXPECT_EQ(alone, together);
 }
 
+TEST(CudaEngine, DenseProductsByCublasLtGiveTheSameTokensAndAreStated) {
+  EngineOptions options = canary_on("cuda:0");
+  options.cuda_dense = "cublaslt";
+  const Tokens greedy = answers(options, kQuestions, 0.0, 12);
+  EXPECT_EQ(greedy, answers(canary_on("cpu"), kQuestions, 0.0, 12));
+  const std::string isa = Engine::load(options)->info().isa;
+  EXPECT_EQ(isa, "sm_90, dense products by cuBLASLt 1.2.3");
+  const Tokens together = answers(options, kQuestions, 0.8, 10);
+  setenv("MOEBENCH_CUDA_GRAPHS", "0", 1);
+  options.max_batch_sequences = 1;
+  options.max_step_tokens = 16;
+  EXPECT_EQ(answers(options, kQuestions, 0.8, 10), together) << "tokens depend on the batch";
+  unsetenv("MOEBENCH_CUDA_GRAPHS");
+}
+
 TEST(CudaEngine, ExpertsOnTheCpuGiveTheSameTokensAndAreStated) {
   EngineOptions options = canary_on("cuda:0");
   options.cpu_experts = true;
@@ -105,6 +120,18 @@ TEST(CudaEngine, RefusesWhatItCannotServe) {
   options.cpu_experts = true;
   EXPECT_EQ(refusal(options),
             "experts on the CPU are for a model whose rest is on a GPU; the device is cpu");
+  options.cpu_experts = false;
+  options.cuda_dense = "cublaslt";
+  EXPECT_EQ(refusal(options), "cuBLASLt is for GPUs; the device is cpu");
+  options.cuda_dense = "mkl";
+  EXPECT_EQ(refusal(options), "nobody makes dense products by the name of \"mkl\"");
+  options.device = "cuda:0";
+  options.cuda_dense = "cublaslt";
+  setenv("MOEBENCH_EMULATION_CUBLASLT", "0", 1);
+  EXPECT_EQ(refusal(options),
+            "cuda:0 cannot serve: dense products by cuBLASLt need libcublasLt.so, which cannot be "
+            "loaded: no such file");
+  unsetenv("MOEBENCH_EMULATION_CUBLASLT");
 }
 
 TEST(CudaEngine, ListsItsDevice) {

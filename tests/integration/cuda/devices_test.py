@@ -49,7 +49,7 @@ def refused(plugin, reason, stub=""):
 
 
 refused(NO_PLUGIN, "is no CUDA plugin")
-refused(STUB, "is interface version 3, this program needs 2; build both together", "version")
+refused(STUB, "is interface version 4, this program needs 3; build both together", "version")
 refused(STUB, "belongs to another build of this program; build both together", "abi")
 refused(STUB, "the driver sees no device", "none")
 try:
@@ -107,4 +107,22 @@ with tempfile.TemporaryDirectory() as root:
                record["effective"]["experts-device"] == "cpu" and
                record["requested"]["cpu-experts"] == "true" and
                "experts" in record["engine"]["isa"], record["engine"])
+# Dense products by cuBLASLt: the same answer, stated in the record; without the library exit code 2.
+code, there, err = run(PLUGIN, *ASK, "--device", "cuda:0", "--cuda-dense", "cublaslt")
+expect(code == 0 and there == cpu, f"--cuda-dense cublaslt said {there!r}, cpu {cpu!r}: {err}")
+with tempfile.TemporaryDirectory() as root:
+    for workers in ("0", "1"):
+        folder = os.path.join(root, workers)
+        code, out, err = run(PLUGIN, "run", "--model", "canary", "--device", "cuda:0", "--cuda-dense",
+                             "cublaslt", "--tasks", "gsm8k-mini", "--limit", "1", "--max-tokens", "4",
+                             "--workers", workers, "-o", folder)
+        expect(code == 0, f"{code}: {out}{err}")
+        with open(os.path.join(folder, "run.json")) as file:
+            record = json.load(file)
+        expect(record["requested"]["cuda-dense"] == record["effective"]["cuda-dense"] == "cublaslt" and
+               record["engine"]["isa"] == "sm_90, dense products by cuBLASLt 1.2.3", record["engine"])
+os.environ["MOEBENCH_EMULATION_CUBLASLT"] = "0"
+code, _, err = run(PLUGIN, *ASK, "--device", "cuda:0", "--cuda-dense", "cublaslt")
+expect(code == 2 and "libcublasLt.so, which cannot be loaded" in err, f"{code}: {err}")
+del os.environ["MOEBENCH_EMULATION_CUBLASLT"]
 print("devices_test: all as expected")

@@ -47,7 +47,7 @@ int free_bytes(int, std::uint64_t* bytes, char*, std::size_t) {
   return 1;
 }
 int pci_bus_id(int, char*, std::size_t) { return 0; }
-Backend* create_backend(int, char* reason, std::size_t bytes) {
+Backend* create_backend(int, DenseProducts, char* reason, std::size_t bytes) {
   say(reason, bytes, "stub GPU 1 has compute capability 7.5; the CUDA backend needs 8.0 or newer");
   return nullptr;
 }

@@ -6,12 +6,15 @@
 
 namespace moebench {
 
-std::map<std::string, std::function<std::unique_ptr<Backend>()>> parity_backends() {
+std::map<std::string, ParityBackend> parity_backends() {
   cuda_emulation::set_checks(false);  // the conformance suite has them on
   const auto emulated = [] { return cuda::make_cuda_backend(0); };
-  return {{"cuda_emulated", emulated}, {"cuda_emulated_cpu_experts", [emulated] {
-                                          return with_host_experts(emulated(), make_cpu_backend(1));
-                                        }}};
+  return {{"cuda_emulated", {emulated}},
+          {"cuda_emulated_cpu_experts",
+           {[emulated] { return with_host_experts(emulated(), make_cpu_backend(1)); }}},
+          {"cuda_emulated_cublaslt",
+           {[] { return cuda::make_cuda_backend(0, cuda::DenseProducts::kCublasLt); },
+            "deepseek_v3_plain"}}};  // the one in BF16
 }
 
 }  // namespace moebench

@@ -116,7 +116,7 @@ class Fp8Tiles : public testing::Test {
   }
 
   std::vector<std::byte> config_, weights_;
-  const std::unique_ptr<Backend> gpu_ = parity_backends().at("cuda_emulated")();
+  const std::unique_ptr<Backend> gpu_ = parity_backends().at("cuda_emulated").make();
   const std::unique_ptr<Backend> reference_ = make_reference_backend();
 };
 

@@ -4,9 +4,9 @@
 
 namespace moebench {
 
-std::map<std::string, std::function<std::unique_ptr<Backend>()>> parity_backends() {
-  return {{"reference", [] { return make_reference_backend(); }},
-          {"cpu", [] { return make_cpu_backend(2); }}};
+std::map<std::string, ParityBackend> parity_backends() {
+  return {{"reference", {[] { return make_reference_backend(); }}},
+          {"cpu", {[] { return make_cpu_backend(2); }}}};
 }
 
 }  // namespace moebench

@@ -9,8 +9,13 @@
 
 namespace moebench {
 
+struct ParityBackend {
+  std::function<std::unique_ptr<Backend>()> make;
+  std::string only = {};  ///< the one case of goldens/ that it is for; empty: all of them
+};
+
 /// The backends that this program compares with transformers, by name: host_backends.cpp,
 /// cuda_emulated_backends.cpp.
-std::map<std::string, std::function<std::unique_ptr<Backend>()>> parity_backends();
+std::map<std::string, ParityBackend> parity_backends();
 
 }  // namespace moebench
