@@ -224,8 +224,8 @@ void BlasLt::product(float* out, const std::uint16_t* x, std::int64_t columns,
   const Problem p(*library_, weight, columns);
   const float one = 1.0f, zero = 0.0f;
   check(library_->matmul(library_->handle, p.operation.get(), &one, weight.data, p.w.get(), x,
-                         p.x.get(), &zero, out, p.out.get(), out, p.out.get(), &chosen, nullptr,
-                         0, stream),
+                         p.x.get(), &zero, out, p.out.get(), out, p.out.get(), &chosen, nullptr, 0,
+                         stream),
         "starting a product");
 }
 

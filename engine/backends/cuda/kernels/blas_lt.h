@@ -11,9 +11,9 @@
 namespace moebench::cuda {
 
 /// Dense products of F16 and BF16 weights by cuBLASLt. The library is opened here and nowhere else:
-/// the plugin loads without it. One algorithm per (type, n, k), whatever the number of rows, without
-/// split-K, reduction or workspace: no two blocks add to the same output. Not thread-safe; host
-/// code. Needs the device to be the current one.
+/// the plugin loads without it. One algorithm per (type, n, k), whatever the number of rows,
+/// without split-K, reduction or workspace: no two blocks add to the same output. Not thread-safe;
+/// host code. Needs the device to be the current one.
 class BlasLt {
  public:
   /// Throws Error(kUsage) that names the library when it can't be opened, or when this build has
