@@ -138,8 +138,7 @@ float dot(Algorithm algorithm, const Problem& p, const float* x, const float* y)
   if (algorithm != kSplit) return chain(x, y, 0, p.k, algorithm == kShortSteps ? 16 : 64);
   float sum = 0.0f;
   const int splits = splits_of(p);
-  for (int s = 0; s < splits; ++s)
-    sum += chain(x, y, p.k * s / splits, p.k * (s + 1) / splits, 16);
+  for (int s = 0; s < splits; ++s) sum += chain(x, y, p.k * s / splits, p.k * (s + 1) / splits, 16);
   return sum;
 }
 
@@ -199,11 +198,12 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
              : set(preference->reduction_schemes, value, bytes);
 }
 
-cublasStatus_t cublasLtMatmulAlgoGetHeuristic(
-    cublasLtHandle_t handle, cublasLtMatmulDesc_t op, cublasLtMatrixLayout_t a,
-    cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
-    cublasLtMatmulPreference_t preference, int requested, cublasLtMatmulHeuristicResult_t results[],
-    int* returned) {
+cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t op,
+                                              cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
+                                              cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
+                                              cublasLtMatmulPreference_t preference, int requested,
+                                              cublasLtMatmulHeuristicResult_t results[],
+                                              int* returned) {
   if (handle == nullptr || requested <= 0 || returned == nullptr)
     return CUBLAS_STATUS_INVALID_VALUE;
   *returned = 0;
@@ -277,8 +277,9 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t op,
   const float alpha = *static_cast<const float*>(alpha_pointer);
   const float beta = *static_cast<const float*>(beta_pointer);
   cuda_emulation::enqueue(
-      stream, [=, op = *op, al = *a_layout, bl = *b_layout, cl = *c_layout,
-               dl = *d_layout]() -> std::string {
+      stream,
+      [=, op = *op, al = *a_layout, bl = *b_layout, cl = *c_layout,
+       dl = *d_layout]() -> std::string {
         if (!is_allocated(a, span_bytes(al)) || !is_allocated(b, span_bytes(bl)) ||
             !is_allocated(d, span_bytes(dl)) || (beta != 0.0f && !is_allocated(c, span_bytes(cl))))
           return "cublasLtMatmul outside of any allocation";
@@ -286,8 +287,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t op,
         const std::vector<float> right = lines(b, bl, op.b == CUBLAS_OP_N, p.n, p.k);
         for (std::int64_t column = 0; column < p.n; ++column)
           for (std::int64_t row = 0; row < p.m; ++row) {
-            float value = alpha * dot(algorithm, p, left.data() + row * p.k,
-                                      right.data() + column * p.k);
+            float value =
+                alpha * dot(algorithm, p, left.data() + row * p.k, right.data() + column * p.k);
             if (beta != 0.0f)
               value += beta * static_cast<const float*>(c)[row + column * cl.leading];
             static_cast<float*>(d)[row + column * dl.leading] = value;

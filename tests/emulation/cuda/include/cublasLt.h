@@ -2,9 +2,9 @@
 
 #include "cublas_v2.h"
 
-// The cuBLASLt calls that the plugin makes, with the names, values and rules of NVIDIA's header. The
-// heuristic knows three algorithms whose sums differ in their bits (blas_lt.cpp): whoever lets the
-// number of columns choose one is found out.
+// The cuBLASLt calls that the plugin makes, with the names, values and rules of NVIDIA's header.
+// The heuristic knows three algorithms whose sums differ in their bits (blas_lt.cpp): whoever lets
+// the number of columns choose one is found out.
 
 enum cublasLtMatmulDescAttributes_t {
   CUBLASLT_MATMUL_DESC_TRANSA = 3,
