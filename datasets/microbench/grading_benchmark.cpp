@@ -1,4 +1,4 @@
-// Gradings a second over the real MATH golds (folder in MOEBENCH_DATA_DIR, or ../shared/data).
+// Gradings a second over the real MATH golds (MOEBENCH_DATA_DIR: the folder with math_test.jsonl).
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -16,8 +16,12 @@ const std::vector<Sample>* math_samples(benchmark::State& state) {
   static std::vector<Sample> samples;
   if (samples.empty()) {
     const char* folder = std::getenv("MOEBENCH_DATA_DIR");
+    if (folder == nullptr || *folder == '\0') {
+      state.SkipWithError("set MOEBENCH_DATA_DIR to a folder with math_test.jsonl");
+      return nullptr;
+    }
     try {
-      samples = read_samples(load_task("math"), folder ? folder : "../shared/data").samples;
+      samples = read_samples(load_task("math"), folder).samples;
     } catch (const Error& error) {
       state.SkipWithError(error.what());
       return nullptr;

@@ -239,7 +239,8 @@ std::string how_to_get(const Task& task, const fs::path& data_folder) {
   for (const DataFile& file : task.files) {
     if (file.url.empty()) continue;
     remedy += remedy.empty() ? "" : ", or ";
-    remedy += "run `moebench data fetch " + task.name + "`";
+    remedy += "run `moebench data fetch " + task.name + " --data " +
+              (data_folder.empty() ? "DIR" : data_folder.string()) + "`";
     break;
   }
   return remedy;
@@ -274,7 +275,8 @@ SampleSet read_first(const Task& task, const std::vector<DataFile>& files,
                     path.string() + ": its sha256 is " + set.sha256 + ", the task " + task.name +
                         " expects " + file.sha256,
                     "the file is not the published one: delete it and run `moebench data fetch " +
-                        task.name + "`, or use a task file of your own without the sum");
+                        task.name + " --data " + data_folder.string() +
+                        "`, or use a task file of your own without the sum");
       }
       set.pinned = !file.sha256.empty();
       return set;

@@ -101,12 +101,15 @@ ExitCode fetch(const DataArguments& arguments) {
 }
 
 ExitCode verify(const DataArguments& arguments) {
+  if (!fs::is_directory(arguments.folder))
+    throw Error(ErrorCode::kConfiguration, arguments.folder + ": there is no such folder",
+                "moebench data fetch gsm8k math500 --data " + arguments.folder);
   int bad = 0, checked = 0;
   for (const Task& task : chosen_tasks(arguments)) {
     for (const DataFile& file : all_files(task)) {
       const std::string state = state_of(file, arguments.folder);
       if (state == "missing" && arguments.tasks.empty()) continue;
-      ++checked;
+      checked += state != "built in" || !arguments.tasks.empty();
       const bool wrong = state == "missing" || state.starts_with("DIFFERENT");
       bad += wrong;
       write_stdout((wrong ? "FAILED  " : "ok      ") + task.name + "  " + file.file + "  " + state +
@@ -115,7 +118,7 @@ ExitCode verify(const DataArguments& arguments) {
   }
   if (checked == 0)
     throw Error(ErrorCode::kConfiguration, arguments.folder + ": holds no file of any task",
-                "moebench data fetch");
+                "moebench data fetch gsm8k math500 --data " + arguments.folder);
   return bad == 0 ? ExitCode::kHolds : ExitCode::kFailed;
 }
 
@@ -213,9 +216,11 @@ void add_data_command(CLI::App& app, Action& chosen) {
         ->add_option("tasks", arguments->tasks,
                      "Names of tasks, or task files (default: all built-in ones)")
         ->option_text("TASK...");
-    CLI::Option* folder =
-        command->add_option("--data", arguments->folder, "Folder of the data files")
-            ->option_text("DIR");
+    CLI::Option* folder = command
+                              ->add_option("--data", arguments->folder,
+                                           "Folder of the data files; default: $MOEBENCH_DATA_DIR")
+                              ->envname("MOEBENCH_DATA_DIR")
+                              ->option_text("DIR");
     if (needs_folder) folder->required();
     command->callback([arguments, action, &chosen] {
       chosen = [arguments, action] { return action(*arguments); };

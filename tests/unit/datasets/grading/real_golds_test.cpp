@@ -18,25 +18,32 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path data_folder() {
-  if (const char* folder = std::getenv("MOEBENCH_DATA_DIR")) return folder;
-  return fs::path(MOEBENCH_SOURCE_DIR) / "../shared/data";
-}
-
 class RealGoldsTest : public testing::Test {
  protected:
+  /// The published problems, read from $MOEBENCH_DATA_DIR; none where it holds no such file.
   std::vector<Sample> samples(const std::string& task_name) {
     task_ = load_task(task_name);
-    if (!fs::exists(data_folder() / task_.files[0].file)) return {};
-    return read_samples(task_, data_folder()).samples;
+    const std::string& file = task_.files[0].file;
+    const char* folder = std::getenv("MOEBENCH_DATA_DIR");
+    const std::string remedy = "set it to a folder with " + file + " (moebench data fetch " +
+                               task_name + " --data DIR), or let ci/test look beside the checkout";
+    if (folder == nullptr || *folder == '\0') {
+      missing_ = "MOEBENCH_DATA_DIR is not set: " + remedy;
+      return {};
+    }
+    if (!fs::exists(fs::path(folder) / file)) {
+      missing_ = "MOEBENCH_DATA_DIR is " + std::string(folder) + ", which holds no " + file + ": " +
+                 remedy;
+      return {};
+    }
+    return read_samples(task_, folder).samples;
   }
   Task task_;
+  std::string missing_;  // why there are no samples
 };
 
-#define SKIP_WITHOUT(samples)                                                              \
-  if ((samples).empty())                                                                   \
-  GTEST_SKIP() << "no data in " << data_folder() << ": set MOEBENCH_DATA_DIR to a folder " \
-               << "with the published files (moebench data fetch)"
+#define SKIP_WITHOUT(samples) \
+  if ((samples).empty()) GTEST_SKIP() << missing_
 
 /// Ways to write the same answer. Each takes the text and returns a rewrite, or the text itself
 /// where it does not apply.
