@@ -123,12 +123,13 @@ std::shared_ptr<const ModelFiles> ModelFiles::open(const fs::path& path) {
       location = path.string();
     } else if (is_gguf_name(path.filename().string())) {
       if (!fs::exists(path)) {
-        throw Error(ErrorCode::kIo, path.string() + ": no such file", "check the path");
+        throw Error(ErrorCode::kBadModel, path.string() + ": no such file", "check the path");
       }
       paths = gguf_parts(path);
       location = path.parent_path().string();
     } else if (!fs::exists(path)) {
-      throw Error(ErrorCode::kIo, path.string() + ": no such file or directory", "check the path");
+      throw Error(ErrorCode::kBadModel, path.string() + ": no such file or directory",
+                  "check the path (the model that is built in is called canary)");
     } else {
       throw Error(ErrorCode::kBadModel, path.string() + ": neither a directory nor a .gguf file",
                   "name a Hugging Face model directory or a .gguf file");

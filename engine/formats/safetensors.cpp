@@ -2,6 +2,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -156,6 +157,18 @@ void parse_shard(const ModelFiles& files, const ModelFiles::File& shard,
   }
 }
 
+/// A shard is a file beside the index; an index from elsewhere must not lead to any other.
+void require_beside(const std::string& file, const std::string& tensor, const std::string& shard) {
+  if (shard.find('/') == std::string::npos && shard != "." && shard != "..") return;
+  const std::filesystem::path path = std::filesystem::path(shard).lexically_normal();
+  const bool outside = path.is_absolute() || *path.begin() == "..";
+  throw Error(ErrorCode::kBadModel,
+              file + ": weight_map of " + printable(tensor) + " names " + printable(shard) +
+                  (outside ? ", which points outside the model's folder"
+                           : ", which is not the name of a file in the model's folder"),
+              "put the shard beside the index and name it without a folder");
+}
+
 void parse_sharded(const ModelFiles& files, const ModelFiles::File& index_file,
                    Checkpoint::Tensors& tensors) {
   const std::string file = files.path_of(index_file.name);
@@ -167,6 +180,7 @@ void parse_sharded(const ModelFiles& files, const ModelFiles::File& index_file,
   for (const auto& [tensor, shard] : index["weight_map"].items()) {
     if (!shard.is_string())
       fail(file, "weight_map of " + printable(tensor) + " is not a file name");
+    require_beside(file, tensor, shard.get_ref<const std::string&>());
     shards.insert(shard.get<std::string>());
   }
   for (const std::string& shard : shards) {

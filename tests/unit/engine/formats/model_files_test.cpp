@@ -60,7 +60,9 @@ TEST_F(ModelFilesTest, WhatIsNoModelIsSaid) {
   write("notes.txt");
   EXPECT_THAT(bad_model_message([&] { ModelFiles::open(directory_ / "notes.txt"); }),
               HasSubstr("neither a directory nor a .gguf file"));
-  EXPECT_THROW(ModelFiles::open(directory_ / "nothing"), Error);
+  for (const char* name : {"nothing", "nothing.gguf"})
+    EXPECT_THAT(bad_model_message([&] { ModelFiles::open(directory_ / name); }),
+                HasSubstr(std::string(name) + ": no such file"));
 }
 
 }  // namespace

@@ -107,6 +107,28 @@ TEST(Safetensors, MissingShardIsNamed) {
               HasSubstr("'model-00002-of-00002.safetensors' is missing, a shard"));
 }
 
+TEST(Safetensors, ShardOutsideTheModelsFolderIsToldAsSuch) {
+  const std::string shard =
+      safetensors(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4);
+  const auto refusal = [&](const std::string& name) {
+    return bad_model_message([&] {
+      open({{"model.safetensors.index.json", R"({"weight_map":{"a":")" + name + R"("}})"},
+            {"x.safetensors", shard}});
+    });
+  };
+  for (const std::string name : {"../x.safetensors", "/etc/passwd", "..", "sub/../../x.safetensors",
+                                 "../dir/x.safetensors"}) {
+    EXPECT_THAT(refusal(name), HasSubstr("dir/model.safetensors.index.json: weight_map of 'a' "
+                                         "names '" +
+                                         name + "', which points outside the model's folder"));
+  }
+  for (const std::string name : {"sub/x.safetensors", "./x.safetensors", "."}) {
+    EXPECT_THAT(refusal(name),
+                HasSubstr("dir/model.safetensors.index.json: weight_map of 'a' names '" + name +
+                          "', which is not the name of a file in the model's folder"));
+  }
+}
+
 TEST(Safetensors, TensorThatIsNotInItsShard) {
   const std::string index = R"({"weight_map":{"a":"x.safetensors","b":"x.safetensors"}})";
   const std::string shard =
