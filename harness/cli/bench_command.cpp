@@ -171,8 +171,10 @@ ExitCode bench_loads(const BenchArguments& arguments, bool format_given) {
   const std::vector<Arrivals> loads = parse_loads(arguments);
   const RunPlan plan = load_plan(arguments);
   print_note("loading " + arguments.engine.model);
-  const std::unique_ptr<EngineClient> client =
-      make_client(engine_options(arguments), arguments.remote);
+  RemoteOptions remote = arguments.remote;
+  if (!arguments.record.empty())
+    remote.launch_log = std::filesystem::path(arguments.record) / "server.log";
+  const std::unique_ptr<EngineClient> client = make_client(engine_options(arguments), remote);
   const SpeedGrid& grid = arguments.grid;
   const LoadRequests requests =
       plan.tasks.empty()
@@ -264,7 +266,8 @@ void add_bench_command(CLI::App& app, Action& chosen) {
   sub->add_option("--task", arguments->task, "Ask the questions of this task, ungraded")
       ->option_text("NAME")
       ->group(loaded);
-  sub->add_option("--data", arguments->data, "The folder of the task's data")
+  sub->add_option("--data", arguments->data,
+                  "The folder of the task's data; default: $MOEBENCH_DATA_DIR")
       ->envname("MOEBENCH_DATA_DIR")
       ->option_text("DIR")
       ->group(loaded);

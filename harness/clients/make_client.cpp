@@ -40,7 +40,7 @@ class LaunchedClient final : public EngineClient {
     values.context = options.max_context_tokens;
     const LaunchCommand command = launch_command(remote.launch, values);
     const std::string root = "http://" + values.host + ":" + std::to_string(values.port);
-    server_ = std::make_unique<ServerProcess>(command);
+    server_ = std::make_unique<ServerProcess>(command, remote.launch_log);
     server_->wait_until_healthy(root + command.health_path, kLaunchLimit);
     remote.base_urls = {root + "/v1"};
     client_ = std::make_unique<OpenAiClient>(name, values.batch, std::move(remote));

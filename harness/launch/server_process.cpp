@@ -1,10 +1,13 @@
 #include "harness/launch/server_process.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <boost/process/args.hpp>
 #include <boost/process/child.hpp>
 #include <boost/process/exe.hpp>
@@ -12,8 +15,12 @@
 #include <boost/process/group.hpp>
 #include <boost/process/io.hpp>
 #include <boost/process/search_path.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <thread>
+#include <utility>
 
 #include "engine/base/check.h"
 #include "engine/base/error.h"
@@ -29,14 +36,34 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds kTermLimit{10};
 constexpr std::chrono::milliseconds kProbePause{100};
+constexpr std::size_t kTailBytes = 4000;  // read back of what it printed; last_lines() takes less
 
-std::filesystem::path new_log() {
+// A file without a name: it is gone with its last descriptor, however this process ends.
+int open_nameless() {
+  std::error_code error;
   std::string pattern =
-      (std::filesystem::temp_directory_path() / "moebench-launch-XXXXXX").string();
-  const int file = mkstemp(pattern.data());
-  if (file < 0) throw Error(ErrorCode::kIo, pattern + ": cannot be made");
-  ::close(file);
-  return pattern;
+      (std::filesystem::temp_directory_path(error) / "moebench-launch-XXXXXX").string();
+  const int file = error ? -1 : ::mkostemp(pattern.data(), O_APPEND | O_CLOEXEC);
+  if (file < 0) {
+    throw Error(ErrorCode::kIo,
+                pattern + ": cannot be made: " + (error ? error.message() : std::strerror(errno)),
+                "TMPDIR with a folder that you may write");
+  }
+  ::unlink(pattern.c_str());
+  return file;
+}
+
+int open_log(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path.parent_path(), error);
+  const int file = error ? -1 : ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (file < 0) {
+    throw Error(
+        ErrorCode::kIo,
+        path.string() + ": cannot be made: " + (error ? error.message() : std::strerror(errno)),
+        "-o DIR with a folder that you may write");
+  }
+  return file;
 }
 
 }  // namespace
@@ -62,29 +89,50 @@ struct ServerProcess::Child {
   void signal_group(int number) const { ::kill(-group.native_handle(), number); }
 };
 
-ServerProcess::ServerProcess(const LaunchCommand& command) : log_(new_log()) {
+/// What the server prints. Appended: a run that is resumed starts its server again.
+struct ServerProcess::Log {
+  explicit Log(const std::filesystem::path& path)
+      : file(::fdopen(path.empty() ? open_nameless() : open_log(path), "r+"), &std::fclose) {
+    MOEBENCH_CHECK(file != nullptr);
+    begin = ::lseek(::fileno(file.get()), 0, SEEK_END);
+  }
+
+  /// The last of what was printed since it was opened.
+  std::string tail() const {
+    std::array<char, kTailBytes> bytes;
+    const int descriptor = ::fileno(file.get());
+    const off_t size = ::lseek(descriptor, 0, SEEK_END);
+    const off_t from = std::max(begin, size - static_cast<off_t>(bytes.size()));
+    const ssize_t got = ::pread(descriptor, bytes.data(), bytes.size(), from);
+    return got > 0 ? std::string(bytes.data(), static_cast<std::size_t>(got)) : std::string();
+  }
+
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file;
+  off_t begin = 0;
+};
+
+ServerProcess::ServerProcess(const LaunchCommand& command, std::filesystem::path log)
+    : log_path_(std::move(log)) {
   const std::string& name = command.arguments.front();
   const auto program = name.find('/') != std::string::npos ? boost::filesystem::path(name)
                                                            : process::search_path(name);
+  const auto cannot_start = [&](const std::string& why) {
+    throw Error(ErrorCode::kUsage, "--launch: '" + name + "' cannot be started" + why,
+                "give its path");
+  };
+  // Before its log, so that a misspelt name leaves nothing behind.
+  if (program.empty()) cannot_start(" (no such program on PATH)");
+  if (::access(program.c_str(), X_OK) != 0) cannot_start(std::string(": ") + std::strerror(errno));
+  log_ = std::make_unique<Log>(log_path_);
   std::error_code error;
   child_ = std::make_unique<Child>();
   const std::vector<std::string> rest(command.arguments.begin() + 1, command.arguments.end());
   const pid_t parent = ::getpid();
-  if (!program.empty()) {
-    child_->child = process::child(
-        process::exe = program, process::args = rest,
-        process::std_in<process::null, (process::std_out & process::std_err)>
-            boost::filesystem::path(log_.string()),
-        child_->group, error,
-        process::extend::on_exec_setup = [parent](auto&) { die_with(parent); });
-  }
-  if (program.empty() || error) {
-    std::filesystem::remove(log_);
-    throw Error(ErrorCode::kUsage,
-                "--launch: '" + name + "' cannot be started" +
-                    (error ? ": " + error.message() : " (no such program on PATH)"),
-                "give its path");
-  }
+  child_->child = process::child(
+      process::exe = program, process::args = rest,
+      process::std_in<process::null, (process::std_out & process::std_err)> log_->file.get(),
+      child_->group, error, process::extend::on_exec_setup = [parent](auto&) { die_with(parent); });
+  if (error) cannot_start(": " + error.message());
 }
 
 ServerProcess::~ServerProcess() {
@@ -98,13 +146,15 @@ ServerProcess::~ServerProcess() {
     child_->signal_group(SIGKILL);  // what the child has started, and left behind, too
     child_->child.wait(error);
   }
-  if (!keep_log_) std::filesystem::remove(log_, error);
 }
 
 void ServerProcess::fail(const std::string& what) {
-  keep_log_ = true;
-  throw Error(ErrorCode::kDevice, "--launch: " + what + "; its last words:\n" + last_lines_of(log_),
-              "all it printed is in " + log_.string());
+  const std::string said = last_lines(log_->tail());
+  throw Error(
+      ErrorCode::kDevice,
+      "--launch: " + what + (said.empty() ? "; it printed nothing" : "; its last words:\n" + said),
+      log_path_.empty() ? "start it by hand to see more, then --base-url instead of --launch"
+                        : "all that it printed is in " + log_path_.string());
 }
 
 void ServerProcess::wait_until_healthy(const std::string& url, std::chrono::seconds limit) {

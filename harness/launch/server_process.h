@@ -14,23 +14,26 @@ std::uint16_t free_port();
 
 /// A server that this process has started: a child in a process group of its own. It ends with this
 /// object (SIGTERM to the group, SIGKILL after ten seconds), and the kernel kills it when this
-/// process dies in any way. What it prints goes to a file that is kept when the server fails.
+/// process dies in any way.
 class ServerProcess {
  public:
-  /// Throws Error(kUsage) when there is no such program.
-  explicit ServerProcess(const LaunchCommand& command);
+  /// What it prints is appended to the file `log`, whose folder is made, and stays there; where
+  /// `log` is empty, nothing of it outlives this object. Throws Error(kUsage) when there is no such
+  /// program, Error(kIo) when the log can't be made.
+  ServerProcess(const LaunchCommand& command, std::filesystem::path log);
   ~ServerProcess();
 
   /// Waits until GET `url` answers with status 200. Throws Error(kDevice), with the end of what the
-  /// server printed, when it ends or takes longer than `limit`.
+  /// server printed since it was started, when it ends or takes longer than `limit`.
   void wait_until_healthy(const std::string& url, std::chrono::seconds limit);
 
  private:
   struct Child;
+  struct Log;
   [[noreturn]] void fail(const std::string& what);
 
-  std::filesystem::path log_;
-  bool keep_log_ = false;
+  std::filesystem::path log_path_;
+  std::unique_ptr<Log> log_;
   std::unique_ptr<Child> child_;
 };
 

@@ -37,9 +37,13 @@ constexpr std::chrono::seconds kRecordEvery{10};
 // What a lost power supply may cost. (A killed process costs nothing that is finished.)
 constexpr std::chrono::seconds kSyncEvery{1};
 
-std::unique_ptr<EngineClient> load_client(const RunSettings& settings) {
+std::unique_ptr<EngineClient> load_client(const RunSettings& settings, const path& directory) {
   const EngineOptions options = engine_options(settings);
-  if (settings.workers == 0) return make_client(options, settings.remote);
+  if (settings.workers == 0) {
+    RemoteOptions remote = settings.remote;
+    remote.launch_log = directory / "server.log";
+    return make_client(options, remote);
+  }
   WorkerSettings workers = own_workers(options, settings.workers);
   workers.stall_limit =
       std::chrono::milliseconds(static_cast<std::int64_t>(settings.stall_timeout_seconds * 1000));
@@ -288,7 +292,7 @@ RunOutcome start_run(const Settings& requested, const path& directory, const Ann
   for (const std::string& warning : plan.warnings) announce(warning, true);
   refuse_existing_run(directory);
   announce("loading " + settings.model, false);
-  const std::unique_ptr<EngineClient> client = load_client(settings);
+  const std::unique_ptr<EngineClient> client = load_client(settings, directory);
 
   const RunDirectoryLock lock(directory);
   refuse_existing_run(directory);  // somebody else's, made while the model was loading
@@ -331,7 +335,7 @@ RunOutcome resume_run(const path& directory, const Settings& typed, const Announ
   announce("resuming " + directory.string() + ": " + std::to_string(recorded) + " of " +
                std::to_string(planned) + " answers are there; loading " + settings.model,
            false);
-  const std::unique_ptr<EngineClient> client = load_client(settings);
+  const std::unique_ptr<EngineClient> client = load_client(settings, directory);
   for (const std::string& warning : refuse_other_engine(loaded.run, settings, client->info())) {
     announce(warning, true);
     add_warnings(loaded.run, {warning});
