@@ -59,6 +59,7 @@ MeasuredLoad measure_load(EngineClient& client, const RunRecord& base, const Loa
   record.tasks = {load.task};
   const double harness_ms = overhead_ms(load);
   warm_up(client, load);
+  client.take_warnings();  // of the warm-up
 
   std::vector<std::int64_t> routed_before = client.expert_token_counts();
   record.started_utc = utc_now();
@@ -87,6 +88,8 @@ MeasuredLoad measure_load(EngineClient& client, const RunRecord& base, const Loa
   record.segments = {{record.started_utc, record.ended_utc, wall, std::nullopt, clocks}};
   for (std::string& warning : throttle_warnings(clocks))
     record.warnings.push_back(std::move(warning));
+  for (std::string& warning : client.take_warnings()) record.warnings.push_back(std::move(warning));
+  record.retries = count_retries(measured.run.samples);
   record.peak_memory_bytes = peak_memory_bytes();
   if (record.engine.name != "null" && wall > 0) {
     const auto count = static_cast<double>(load.requests.size());

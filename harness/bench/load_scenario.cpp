@@ -134,7 +134,12 @@ LoadResult LoadPlayer::play(const std::function<void(std::int64_t)>& tick) {
     if (const auto due = next_due())
       wait = std::clamp(std::chrono::duration_cast<std::chrono::milliseconds>(*due - Clock::now()),
                         std::chrono::milliseconds(0), kTick);
-    for (GenerationEvent& event : client_.next_events(wait)) take(event);
+    std::vector<GenerationEvent> events = client_.next_events(wait);
+    for (const RequestRetries& told : client_.take_retries()) {
+      if (const auto found = in_flight_.find(told.request_id); found != in_flight_.end())
+        found->second.record.retries = told.retries;
+    }
+    for (GenerationEvent& event : events) take(event);
     if (const auto now = Clock::now(); now >= next_tick) {
       tick(static_cast<std::int64_t>(result_.samples.size()));
       next_tick = now + kTick;

@@ -19,6 +19,12 @@ struct ClientInfo {
   EngineInfo engine;
 };
 
+/// How often a request that has ended had to be asked again.
+struct RequestRetries {
+  std::uint64_t request_id = 0;
+  std::int64_t retries = 0;  ///< attempts after its first
+};
+
 /// As records and outputs spell it: "eos", "stop", "length", "context", "cancelled", "failed".
 /// Precondition: the request has finished.
 std::string finish_name(FinishReason reason);
@@ -61,6 +67,10 @@ class EngineClient {
 
   /// Of the processes beside this one that serve for it: the most memory they held, together.
   virtual std::int64_t peak_memory_bytes_elsewhere() { return 0; }
+
+  /// Of each request that has ended since the last call, told no later than its last event. Empty
+  /// from a client that asks nothing again.
+  virtual std::vector<RequestRetries> take_retries() { return {}; }
 
   /// What befell the engine since the last call and belongs into the record: a sentence each.
   virtual std::vector<std::string> take_warnings() { return {}; }

@@ -53,6 +53,7 @@ class LaunchedClient final : public EngineClient {
   std::vector<GenerationEvent> next_events(std::chrono::milliseconds timeout) override {
     return client_->next_events(timeout);
   }
+  std::vector<RequestRetries> take_retries() override { return client_->take_retries(); }
   std::vector<std::string> take_warnings() override { return client_->take_warnings(); }
 
  private:

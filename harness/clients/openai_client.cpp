@@ -106,6 +106,7 @@ struct OpenAiClient::Job {
 
   GenerationRequest request;
   int attempts = 0;
+  std::int64_t resent = 0;  // by libcurl, within an attempt
   Clock::time_point first_try{}, this_try{}, due{};
   bool running = false;
   std::uint64_t transfer = 0;
@@ -247,14 +248,14 @@ std::vector<std::string> OpenAiClient::take_warnings() {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> warnings;
   if (n_unfinished_ > 0) return warnings;
-  if (!retries_.empty()) {
+  if (!retry_reasons_.empty()) {
     std::string text = "requests were tried again after: ";
     std::vector<std::string> parts;
-    for (const auto& [reason, count] : retries_) {
+    for (const auto& [reason, count] : retry_reasons_) {
       parts.push_back(reason + " (" + std::to_string(count) + " times)");
     }
     warnings.push_back(text + join(parts));
-    retries_.clear();
+    retry_reasons_.clear();
   }
   if (kind_ == ServerKind::kUnknown && n_finished_ > 0) {
     warnings.push_back(
@@ -271,9 +272,15 @@ std::vector<std::string> OpenAiClient::take_warnings() {
   return warnings;
 }
 
-void OpenAiClient::publish(std::vector<GenerationEvent> events) {
+std::vector<RequestRetries> OpenAiClient::take_retries() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(retries_, {});
+}
+
+void OpenAiClient::publish(std::vector<GenerationEvent> events, RequestRetries retries) {
   {
     const std::lock_guard lock(mutex_);
+    retries_.push_back(retries);
     if (!events.empty()) {  // finish() alone publishes, one request's at a time
       --n_unfinished_;
       ++n_finished_;
@@ -435,8 +442,9 @@ void OpenAiClient::end(const HttpEnd& end) {
   Endpoint& endpoint = *job.endpoint;
   --endpoint.in_flight;
   if (end.resent > 0) {
+    job.resent += end.resent;
     const std::lock_guard lock(mutex_);
-    retries_["a connection that had closed"] += end.resent;
+    retry_reasons_["a connection that had closed"] += end.resent;
   }
   if (end.status != 0) {
     last_answer_ = Clock::now();
@@ -483,8 +491,8 @@ void OpenAiClient::retry_or_fail(Job& job, const std::string& reason, const Http
     {
       const std::lock_guard lock(mutex_);
       const std::string told = without_key(reason);
-      const bool room = retries_.size() < kMostReasons || retries_.contains(told);
-      ++retries_[room ? told : "other reasons"];  // a server can think of many
+      const bool room = retry_reasons_.size() < kMostReasons || retry_reasons_.contains(told);
+      ++retry_reasons_[room ? told : "other reasons"];  // a server can think of many
     }
     job.due = Clock::now() + pause_before(job.attempts, end);
     queue_.push_back(job.request.id);
@@ -585,9 +593,11 @@ void OpenAiClient::finish(Job& job, GenerationEvent last, bool keep_output) {
     --job.endpoint->in_flight;
     --active_;
   }
+  // A request that never was sent (its text can't be, or it was cancelled) has no attempt.
+  const RequestRetries retries{id, std::max(job.attempts - 1, 0) + job.resent};
   std::erase(queue_, id);
   jobs_.erase(id);
-  publish(std::move(events));
+  publish(std::move(events), retries);
 }
 
 }  // namespace moebench

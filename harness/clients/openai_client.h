@@ -42,6 +42,7 @@ class OpenAiClient final : public EngineClient {
 
   /// How often attempts were made again, and why; told when nothing is in flight, so once a run.
   std::vector<std::string> take_warnings() override;
+  std::vector<RequestRetries> take_retries() override;
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -59,7 +60,7 @@ class OpenAiClient final : public EngineClient {
   void retry_or_fail(Job& job, const std::string& reason, const HttpEnd& end);
   void finish(Job& job, GenerationEvent last, bool keep_output);
   void succeed(Job& job);
-  void publish(std::vector<GenerationEvent> events);
+  void publish(std::vector<GenerationEvent> events, RequestRetries retries);
   void give_up(std::exception_ptr failure);
   bool holds_key(const std::string& text) const;
   std::string without_key(std::string text) const;
@@ -87,7 +88,8 @@ class OpenAiClient final : public EngineClient {
   std::vector<GenerationRequest> inbox_;
   std::vector<std::uint64_t> cancelled_;
   std::vector<GenerationEvent> outbox_;
-  std::map<std::string, std::int64_t> retries_;  // by reason
+  std::vector<RequestRetries> retries_;
+  std::map<std::string, std::int64_t> retry_reasons_;
   std::int64_t n_without_usage_ = 0, n_unfinished_ = 0, n_finished_ = 0;
   std::exception_ptr failure_;
   bool stop_ = false;

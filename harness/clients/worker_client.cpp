@@ -223,6 +223,7 @@ void WorkerClient::close(Worker& worker, std::uint64_t id) {
   const auto request = requests_.find(id);
   std::move(request->second.events.begin(), request->second.events.end(),
             std::back_inserter(outbox_));
+  retries_.push_back({id, request->second.retries});
   requests_.erase(request);
   std::erase(worker.in_flight, id);
   worker.holds_suspect = false;
@@ -286,6 +287,7 @@ void WorkerClient::bury(Worker& worker, const std::string& cause) {
       fail(*id, FinishReason::kFailed,
            "the engine died of it " + std::to_string(request.deaths_alone) + " times: " + why);
     } else {
+      ++request.retries;
       suspects_.push_front(*id);
     }
   }
@@ -319,6 +321,7 @@ void WorkerClient::fail(std::uint64_t id, FinishReason finish, const std::string
   event.finish = finish;
   event.failure = why;
   outbox_.push_back(std::move(event));
+  retries_.push_back({id, requests_.at(id).retries});
   requests_.erase(id);
 }
 

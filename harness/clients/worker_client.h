@@ -47,6 +47,7 @@ class WorkerClient final : public EngineClient {
   std::vector<StepRecord> take_step_records() override { return std::exchange(steps_, {}); }
   std::vector<std::int64_t> expert_token_counts() override;
   std::int64_t peak_memory_bytes_elsewhere() override;
+  std::vector<RequestRetries> take_retries() override { return std::exchange(retries_, {}); }
   std::vector<std::string> take_warnings() override { return std::exchange(warnings_, {}); }
 
  private:
@@ -56,7 +57,8 @@ class WorkerClient final : public EngineClient {
     GenerationRequest request;
     Clock::time_point submitted;
     std::vector<GenerationEvent> events;  // of the try that is under way
-    int deaths_alone = 0;                 // of workers that held no other request
+    std::int64_t retries = 0;
+    int deaths_alone = 0;  // of workers that held no other request
     bool cancelled = false;
   };
   enum class Phase { kStarting, kLoading, kServing, kDead, kGivenUp };
@@ -94,6 +96,7 @@ class WorkerClient final : public EngineClient {
   std::deque<std::uint64_t> suspects_;  // were in a worker that died: each is asked again alone
   std::vector<GenerationEvent> outbox_;
   std::vector<StepRecord> steps_;
+  std::vector<RequestRetries> retries_;
   std::vector<std::string> warnings_;
 };
 

@@ -358,6 +358,7 @@ RunOutcome merge_runs(const path& output, std::span<const path> runs, const Anno
   }
   const std::vector<SampleRecord> samples = interleave(shards, merged.tasks);
   for (TaskRecord& task : merged.tasks) task.counts = count_verdicts(samples, task.name);
+  merged.retries = count_retries(samples);
   merged.results_sha256 = results_sha256(samples);
   const std::vector<std::string> warnings = result_warnings(merged, samples);
   for (const std::string& warning : warnings) announce(warning, true);

@@ -72,6 +72,7 @@ class Player {
 
  private:
   void submit_next();
+  std::vector<GenerationEvent> next_events();
   // The flight that the event ended, or nothing.
   std::optional<Flight> take(GenerationEvent& event);
   void close(Flight flight);
@@ -103,7 +104,7 @@ PlayResult Player::play() {
     while (next_ < attempts_.size() && in_flight_.size() < limit) submit_next();
 
     std::vector<Flight> ended;
-    for (GenerationEvent& event : client_.next_events(kTick)) {
+    for (GenerationEvent& event : next_events()) {
       if (std::optional<Flight> flight = take(event)) ended.push_back(std::move(*flight));
     }
     // The engine gets its next questions before the answers are graded, so it never waits for that.
@@ -144,6 +145,15 @@ void Player::submit_next() {
   in_flight_.emplace(next_, std::move(flight));
   client_.submit(std::move(request));
   ++next_;
+}
+
+std::vector<GenerationEvent> Player::next_events() {
+  std::vector<GenerationEvent> events = client_.next_events(kTick);
+  for (const RequestRetries& told : client_.take_retries()) {
+    if (const auto found = in_flight_.find(told.request_id); found != in_flight_.end())
+      found->second.record.retries = told.retries;
+  }
+  return events;
 }
 
 std::optional<Flight> Player::take(GenerationEvent& event) {
@@ -191,7 +201,7 @@ void Player::drain() {
   for (const auto& [id, flight] : in_flight_) client_.cancel(id);
   const auto give_up = Clock::now() + kDrainLimit;
   while (!in_flight_.empty() && Clock::now() < give_up) {
-    for (GenerationEvent& event : client_.next_events(kTick)) {
+    for (GenerationEvent& event : next_events()) {
       if (std::optional<Flight> flight = take(event)) close(std::move(*flight));
     }
   }

@@ -85,6 +85,7 @@ std::string results_sha256(std::span<const SampleRecord> samples) {
     sample.segment = 0;
     sample.cached_tokens = 0;
     sample.timing = {};
+    sample.retries.reset();
     hashes += sha256_hex(to_json_line(sample));
   }
   return sha256_hex(hashes);

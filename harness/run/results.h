@@ -31,7 +31,7 @@ class AnswerClusters {
 void put_in_order(const RunPlan& plan, std::vector<SampleRecord>& samples);
 
 /// SHA-256 over the samples as they stand, without the circumstances in which they were made:
-/// `segment`, `cached_tokens` and `timing`. Lower-case hex.
+/// `segment`, `cached_tokens`, `timing` and `retries`. Lower-case hex.
 std::string results_sha256(std::span<const SampleRecord> samples);
 
 /// What a reader of the results must know: answers that were cut, requests that failed, questions

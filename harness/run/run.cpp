@@ -223,6 +223,7 @@ void Segment::write(RunStatus status) {
   record_.expert_load = add_expert_load(earlier_load_, client_.expert_token_counts(),
                                         record_.model.moe_layers, record_.model.experts);
   for (TaskRecord& task : record_.tasks) task.counts = count_verdicts(samples_, task.name);
+  record_.retries = count_retries(samples_);
   write_run_record(directory_, record_);
 }
 
@@ -233,6 +234,7 @@ void complete_run(RunRecord& record, const RunPlan& plan, const path& directory,
   put_in_order(plan, samples);
   write_samples(directory, samples);
   for (TaskRecord& task : record.tasks) task.counts = count_verdicts(samples, task.name);
+  record.retries = count_retries(samples);
   record.results_sha256 = results_sha256(samples);
   const std::vector<std::string> warnings = result_warnings(record, samples);
   for (const std::string& warning : warnings) announce(warning, true);

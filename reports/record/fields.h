@@ -168,6 +168,12 @@ void visit(F& f, OverheadRecord& r) {
 }
 
 template <class F>
+void visit(F& f, RetryRecord& r) {
+  f.field("requests_retried", r.requests_retried);
+  f.field("retries", r.retries);
+}
+
+template <class F>
 void visit(F& f, ShardRecord& r) {
   f.field("index", r.index);
   f.field("count", r.count);
@@ -195,6 +201,7 @@ void visit(F& f, RunRecord& r) {
   f.optional("steps", r.steps);
   f.optional("expert_load", r.expert_load);
   f.optional("price", r.price);
+  f.optional("retries", r.retries);
   f.optional("overhead", r.overhead);
   f.optional("peak_memory_bytes", r.peak_memory_bytes);
   f.optional("energy", r.energy);
@@ -241,6 +248,7 @@ void visit(F& f, SampleRecord& r) {
   f.optional("answer_cluster", r.answer_cluster);
   f.optional("corrected_verdict", r.corrected_verdict);
   f.optional("failure", r.failure);
+  f.optional("retries", r.retries);
   f.field("timing", r.timing);
 }
 

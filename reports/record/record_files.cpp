@@ -270,4 +270,15 @@ VerdictCounts count_verdicts(std::span<const SampleRecord> samples, std::string_
   return counts;
 }
 
+std::optional<RetryRecord> count_retries(std::span<const SampleRecord> samples) {
+  std::optional<RetryRecord> counts;
+  for (const SampleRecord& sample : samples) {
+    if (!sample.retries) continue;
+    if (!counts) counts.emplace();
+    counts->retries += *sample.retries;
+    counts->requests_retried += *sample.retries > 0;
+  }
+  return counts;
+}
+
 }  // namespace moebench

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -99,5 +100,8 @@ void count_verdict(VerdictCounts& counts, const SampleRecord& sample);
 
 /// Counts the verdicts of one task's samples.
 VerdictCounts count_verdicts(std::span<const SampleRecord> samples, std::string_view task);
+
+/// Counts the samples' retries; nothing where no sample tells any.
+std::optional<RetryRecord> count_retries(std::span<const SampleRecord> samples);
 
 }  // namespace moebench

@@ -146,6 +146,13 @@ struct OverheadRecord {
   double fraction_of_run = 0;  ///< of this run's wall time; above 0.01 the report warns
 };
 
+/// Requests that had to be asked again, of a server or a worker that failed. Counted over the
+/// samples (SampleRecord::retries): what was in flight when a run was stopped is in neither.
+struct RetryRecord {
+  std::int64_t requests_retried = 0;  ///< requests that were asked more than once
+  std::int64_t retries = 0;           ///< further attempts at them, together
+};
+
 /// Which part of the questions a run asked: every `count`-th of each task, from the `index`-th on.
 struct ShardRecord {
   std::int64_t index = 0, count = 0;  ///< index from 1
@@ -173,6 +180,9 @@ struct RunRecord {
   std::vector<StepKindSummary> steps;
   std::vector<std::vector<std::int64_t>> expert_load;  ///< tokens routed (moe layer, expert)
   std::optional<MachinePrice> price;
+  /// Absent where nothing is asked again (the engine in this process) and in records of older
+  /// builds.
+  std::optional<RetryRecord> retries;
   std::optional<OverheadRecord> overhead;
   std::optional<std::int64_t> peak_memory_bytes;
   std::vector<EnergyReading> energy;  ///< empty: no meter was readable

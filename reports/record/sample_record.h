@@ -57,6 +57,9 @@ struct SampleRecord {
   std::string answer_cluster;  ///< equal within a question: equal answers (maj@k); empty: no answer
   std::string corrected_verdict;  ///< against a corrected gold answer; empty where there is none
   std::string failure;            ///< why the engine could not serve it; empty otherwise
+  /// Further attempts at the request after its first, as a server or a worker failed; their time is
+  /// within `timing`. Absent where nothing is asked again, and in records of older builds.
+  std::optional<std::int64_t> retries;
 
   SampleTiming timing;
 

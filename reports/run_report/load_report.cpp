@@ -183,6 +183,11 @@ Table load_figures(std::span<const LoadedRun> runs, const RunReportOptions& opti
     wide.count("max_in_flight", load.max_in_flight);
     wide.count("requests", speed.tokens.requests);
     wide.count("failed_requests", failed_requests(run));
+    const auto again = count_retries(run.samples);
+    wide.number("requests_retried",
+                again ? std::optional(static_cast<double>(again->requests_retried)) : std::nullopt);
+    wide.number("retries",
+                again ? std::optional(static_cast<double>(again->retries)) : std::nullopt);
     wide.count("prompt_tokens", speed.tokens.prompt_tokens);
     wide.count("cached_tokens", speed.tokens.cached_tokens);
     wide.count("output_tokens", speed.tokens.output_tokens);

@@ -26,6 +26,11 @@ Table throughput_table(const LoadedRun& run, const RunReportOptions& options) {
   add("total throughput", number_cell(speed.total_tokens_per_second), "tokens/s",
       "prompt and output tokens / wall time");
   add("requests", number_cell(speed.requests_per_second), "1/s", "requests / wall time");
+  if (const auto again = count_retries(run.samples)) {
+    add("requests asked again", count_cell(again->requests_retried), "requests",
+        "as a server or a worker failed; the time of what broke is within their latency");
+    add("further attempts at them", count_cell(again->retries), "attempts", "retries");
+  }
   if (options.goodput) {
     const Goodput good = goodput(run.samples, *options.goodput, wall_seconds(run.samples));
     add("goodput", number_cell(good.requests_per_second), "1/s",

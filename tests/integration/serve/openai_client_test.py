@@ -58,6 +58,13 @@ class OpenAiClientTest(program.ProgramTest):
                 self.assertEqual(self.outcomes(fault), self.outcomes("good"))
                 self.assertEqual(server.n_posts, N + 2)
                 self.assertIn("tried again", " ".join(self.record(fault)["warnings"]))
+                self.assertEqual(self.record(fault)["retries"],
+                                 {"requests_retried": 2, "retries": 2})
+                self.assertEqual(sorted(s["retries"] for s in self.samples(fault)),
+                                 [0] * (N - 2) + [1] * 2)
+                with open(self.path(fault, "report.md"), encoding="utf-8") as report:
+                    self.assertRegex(report.read(), r"requests asked again *\| *2 ")
+        self.assertEqual(self.record("good")["retries"], {"requests_retried": 0, "retries": 0})
 
     def test_faults_at_random_cost_no_answer(self):
         self.assert_exit(self.ask("good", self.serve().url), 0)
@@ -85,6 +92,8 @@ class OpenAiClientTest(program.ProgramTest):
         self.assertEqual({s["verdict"] for s in samples}, {"failed"})
         self.assertEqual(server.n_posts, 2 * N)
         self.assertIn("gave up after 2 attempts: status 500", samples[0]["failure"])
+        self.assertEqual(self.record("failed")["retries"],
+                         {"requests_retried": N, "retries": N})
 
     def test_a_server_that_dies_ends_the_run_which_can_be_resumed(self):
         server = self.serve(token_seconds=0.02)

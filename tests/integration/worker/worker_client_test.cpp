@@ -128,6 +128,15 @@ TEST_P(EveryTenth, LosesNoAnswer) {
     const std::vector<std::string> warnings = client.take_warnings();
     ASSERT_GE(warnings.size(), 2u);
     EXPECT_NE(warnings.front().find(words), std::string::npos) << warnings.front();
+    // What the warnings tell of deaths, the requests tell of themselves.
+    std::int64_t asked_again = 0, retries = 0;
+    for (const std::string& warning : warnings)
+      asked_again += std::stoll(warning.substr(warning.rfind("; ") + 2));
+    const std::vector<RequestRetries> told = client.take_retries();
+    for (const RequestRetries& request : told) retries += request.retries;
+    EXPECT_EQ(told.size(), 45u);
+    EXPECT_EQ(retries, asked_again);
+    EXPECT_GT(retries, 0);
   }
 }
 

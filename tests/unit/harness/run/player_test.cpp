@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "engine/base/error.h"
 
@@ -22,6 +23,7 @@ class ScriptedClient final : public EngineClient {
   std::size_t most_in_flight = 0;
   std::vector<GenerationRequest> held;
   std::set<std::uint64_t> cancelled;
+  std::map<std::uint64_t, std::int64_t> retries;  // what it tells with a request's last event
 
   const ClientInfo& info() const override { return info_; }
   std::int64_t max_in_flight() const override { return in_flight_limit; }
@@ -44,11 +46,15 @@ class ScriptedClient final : public EngineClient {
       event.request_id = request.id;
       event.time = Clock::now();
     }
+    if (const auto told = retries.find(request.id); told != retries.end())
+      told_.push_back({request.id, told->second});
     return events;
   }
+  std::vector<RequestRetries> take_retries() override { return std::exchange(told_, {}); }
 
  private:
   ClientInfo info_;
+  std::vector<RequestRetries> told_;
 };
 
 GenerationEvent text_event(const std::string& text, FinishReason finish = FinishReason::kNone) {
@@ -102,6 +108,22 @@ TEST(Player, AsksEveryQuestionOnceWithinTheClientsLimit) {
   EXPECT_EQ(ids.size(), 10u);
   EXPECT_EQ(client.most_in_flight, 3u);
   EXPECT_EQ(played.result.dropped, 0);
+}
+
+TEST(Player, RecordsHowOftenARequestWasAskedAgainWhereTheClientTells) {
+  const RunPlan plan = plan_of(4);
+  ScriptedClient client;
+  client.script = [](const GenerationRequest&) {
+    return std::vector{text_event("#### 34", FinishReason::kEos)};
+  };
+  client.retries = {{1, 2}, {3, 0}};
+  const Played played = play_all(plan, client);
+  std::map<std::string, std::optional<std::int64_t>> retries;
+  for (const SampleRecord& sample : played.samples) retries[sample.question_id] = sample.retries;
+  const std::vector<Sample>& questions = plan.tasks[0].questions;
+  EXPECT_EQ(retries.at(questions[1].id), 2);
+  EXPECT_EQ(retries.at(questions[3].id), 0);
+  EXPECT_EQ(retries.at(questions[0].id), std::nullopt);
 }
 
 TEST(Player, GradesEachAnswerAgainstItsOwnQuestionWhateverTheOrder) {

@@ -50,6 +50,7 @@ TEST(Results, DependOnNoOrderOfAnswers) {
       sample.timing.issued_ms = random() % 1000;
       sample.segment = random() % 3;
       sample.cached_tokens = random() % 5;
+      sample.retries = random() % 3;
     }
     put_in_order(all, shuffled);
     EXPECT_EQ(results_sha256(shuffled), results_sha256(ordered));

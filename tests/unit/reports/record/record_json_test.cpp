@@ -83,6 +83,24 @@ TEST(RecordJson, ARunSurvivesTheRoundTrip) {
   EXPECT_FALSE(back.overhead);
 }
 
+TEST(RecordJson, RetriesAreKeptAndThoseOfAnOlderRecordAreUnknown) {
+  SampleRecord asked_again = a_sample(), at_once = a_sample();
+  asked_again.retries = 3;
+  at_once.retries = 0;
+  EXPECT_EQ(parse_sample_record(to_json_line(asked_again), "here").retries, 3);
+  EXPECT_EQ(parse_sample_record(to_json_line(at_once), "here").retries, 0);
+  EXPECT_FALSE(parse_sample_record(to_json_line(a_sample()), "here").retries);
+
+  EXPECT_FALSE(count_retries(std::vector{a_sample(), a_sample()})) << "unknown, not zero";
+  RunRecord run = a_run();
+  run.retries = count_retries(std::vector{a_sample(), asked_again, at_once, asked_again});
+  const RunRecord back = parse_run_record(to_json(run), "here");
+  ASSERT_TRUE(back.retries);
+  EXPECT_EQ(back.retries->requests_retried, 2);
+  EXPECT_EQ(back.retries->retries, 6);
+  EXPECT_FALSE(parse_run_record(to_json(a_run()), "here").retries);
+}
+
 TEST(RecordJson, ANewerSchemaIsRefusedByNumber) {
   std::string text = to_json(a_run());
   text.replace(text.find("\"schema_version\": 1"), 19, "\"schema_version\": 7");

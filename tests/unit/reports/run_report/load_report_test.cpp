@@ -60,6 +60,7 @@ TEST(LoadReport, FiguresAreTheMetricsUnrounded) {
             latency.interactivity_tokens_per_second.p50);
   EXPECT_FALSE(value("itl_p50_ms")) << "no chunk times were kept, so there is none";
   EXPECT_FALSE(value("energy_joules")) << "absent, not zero";
+  EXPECT_FALSE(value("retries")) << "absent, not zero";
 }
 
 }  // namespace

@@ -33,6 +33,20 @@ TEST(RunReport, ARunWithoutSamplesIsAReportThatSaysSo) {
   EXPECT_NE(render_console(build_run_report(run)).find("no samples"), std::string::npos);
 }
 
+TEST(RunReport, SaysHowManyRequestsWereAskedAgainWhereTheSamplesTell) {
+  LoadedRun run = make_run({});
+  EXPECT_EQ(render_csv(build_run_report(run)).find("asked again"), std::string::npos)
+      << "unknown is not zero";
+  for (SampleRecord& sample : run.samples) sample.retries = 0;
+  run.samples[3].retries = 4;
+  run.samples[9].retries = 1;
+  const std::string csv = render_csv(build_run_report(run));
+  EXPECT_NE(csv.find("within their latency,value,,2,"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("throughput,further attempts at them / attempts / retries,value,,5,"),
+            std::string::npos)
+      << csv;
+}
+
 TEST(RunReport, WithoutAPriceTheCostIsUnknownNotZero) {
   LoadedRun run = make_run({});
   run.run.price.reset();
