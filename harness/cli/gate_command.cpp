@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ struct GateArguments {
   std::string baseline_bin, candidate_bin, gate_file, history, junit, keep;
   std::string baseline_counts, write_counts;
   std::vector<std::string> baseline_runs, candidate_runs, google_benchmark, only, program_arguments;
-  bool instructions = false, github = false;
+  bool instructions = false, github = false, is_google_benchmark = false;
   std::optional<double> budget_seconds, minimum_effect_percent;
   std::optional<std::string> model, tasks, limit, threads;
   DocumentTarget target;
@@ -43,7 +44,8 @@ constexpr const char* kFooter = R"(Examples:
   moebench gate --history history.sqlite
       Did a figure get worse at one of the last commits?
   moebench gate --google-benchmark old.json new.json
-      Two results of Google Benchmark, with repetitions.
+  moebench gate --google-benchmark --baseline old/*.json --candidate new/*.json
+      Results of Google Benchmark, with repetitions; of several starts of the program a side.
   moebench gate --instructions --baseline-bin old/bench --candidate-bin new/bench -- ARGUMENTS
       Instructions of one start of each, counted by callgrind: the same on every machine load.
 
@@ -168,23 +170,45 @@ GateResult gate_records(const GateArguments& arguments, const GateSettings& sett
   return result;
 }
 
+std::string first_and_count(const std::vector<std::string>& paths) {
+  return paths.size() == 1 ? paths[0]
+                           : paths[0] + " and " + std::to_string(paths.size() - 1) + " more";
+}
+
 GateResult gate_google_benchmark(const GateArguments& arguments, const GateSettings& settings) {
-  const std::string &old_file = arguments.google_benchmark[0],
-                    &new_file = arguments.google_benchmark[1];
+  std::vector<std::string> old_files = arguments.baseline_runs,
+                           new_files = arguments.candidate_runs;
+  if (!arguments.google_benchmark.empty()) {
+    old_files = {arguments.google_benchmark[0]};
+    new_files = {arguments.google_benchmark[1]};
+  }
   GateResult result;
-  result.baseline = old_file;
-  result.candidate = new_file;
+  result.baseline = first_and_count(old_files);
+  result.candidate = first_and_count(new_files);
   result.alpha = settings.alpha;
   result.source =
       "CPU time of each repetition, or what UseManualTime gave (aggregates left out); exact "
-      "rank-sum "
-      "intervals, corrected for the number of benchmarks. Repetitions tell the noise within one "
-      "start of the program, not between two: interleave them, or gate on --instructions.";
-  result.timing =
-      compare_google_benchmark(parse_google_benchmark(read_file(old_file), old_file),
-                               parse_google_benchmark(read_file(new_file), new_file),
-                               arguments.minimum_effect_percent.value_or(3) / 100, settings.alpha,
-                               settings.stored_minimum_effect, result.notes);
+      "rank-sum intervals, corrected for the number of benchmarks. Repetitions tell the noise "
+      "within "
+      "one start of the program, not between two: give the files of several starts, made in turn, "
+      "or "
+      "gate on --instructions.";
+  const auto pool = [&](const std::vector<std::string>& files, const std::string& side) {
+    std::vector<GoogleBenchmarkFile> parsed;
+    std::set<std::string> seen;
+    for (const std::string& file : files) {
+      if (!seen.insert(file).second)
+        throw Error(ErrorCode::kUsage, "the " + side + " names " + file + " twice",
+                    "each file once: what is counted twice tells nothing new");
+      parsed.push_back(parse_google_benchmark(read_file(file), file));
+    }
+    return pool_google_benchmark(parsed, files, side, result.notes);
+  };
+  const GoogleBenchmarkFile baseline = pool(old_files, "baseline");
+  const GoogleBenchmarkFile candidate = pool(new_files, "candidate");
+  result.timing = compare_google_benchmark(
+      baseline, candidate, arguments.minimum_effect_percent.value_or(3) / 100, settings.alpha,
+      settings.stored_minimum_effect, result.notes);
   return result;
 }
 
@@ -202,10 +226,16 @@ bool in_environment(const char* name) {
 
 ExitCode gate(const GateArguments& arguments) {
   const bool programs = !arguments.baseline_bin.empty() || !arguments.candidate_bin.empty();
-  const bool records = !arguments.baseline_runs.empty() || !arguments.candidate_runs.empty();
+  const bool google = arguments.is_google_benchmark;
+  const bool named = !arguments.baseline_runs.empty() || !arguments.candidate_runs.empty();
+  const bool records = named && !google;
+  if (google &&
+      (named ? !arguments.google_benchmark.empty() : arguments.google_benchmark.size() != 2))
+    throw Error(ErrorCode::kUsage, "--google-benchmark takes one file a side, or none of its own",
+                "--google-benchmark OLD NEW, or --google-benchmark --baseline OLD... --candidate "
+                "NEW...");
   const int sources = static_cast<int>(programs) + static_cast<int>(records) +
-                      static_cast<int>(!arguments.history.empty()) +
-                      static_cast<int>(!arguments.google_benchmark.empty());
+                      static_cast<int>(!arguments.history.empty()) + static_cast<int>(google);
   if (sources != 1)
     throw Error(ErrorCode::kUsage,
                 sources == 0 ? "nothing to gate" : "a gate has one source, not several",
@@ -220,7 +250,7 @@ ExitCode gate(const GateArguments& arguments) {
                 "--write-counts needs --baseline-counts, which says what to count");
   if (programs && ((arguments.baseline_bin.empty() && !counts) || arguments.candidate_bin.empty()))
     throw Error(ErrorCode::kUsage, "--baseline-bin and --candidate-bin belong together");
-  if (records && (arguments.baseline_runs.empty() || arguments.candidate_runs.empty()))
+  if (named && (arguments.baseline_runs.empty() || arguments.candidate_runs.empty()))
     throw Error(ErrorCode::kUsage, "--baseline and --candidate belong together");
   if (arguments.instructions && !programs)
     throw Error(ErrorCode::kUsage, "--instructions needs --baseline-bin and --candidate-bin");
@@ -233,7 +263,7 @@ ExitCode gate(const GateArguments& arguments) {
       result = gate_programs(arguments, settings);
     else if (records)
       result = gate_records(arguments, settings);
-    else if (!arguments.google_benchmark.empty())
+    else if (google)
       result = gate_google_benchmark(arguments, settings);
     else
       result = gate_trend(HistoryStore(arguments.history, HistoryStore::Access::kRead).runs(),
@@ -277,21 +307,25 @@ void add_gate_command(CLI::App& app, Action& chosen) {
   sub->add_option("--candidate-bin", a->candidate_bin, "The program as it is now")
       ->option_text("FILE")
       ->group(source);
-  sub->add_option("--baseline", a->baseline_runs, "Stored run(s) to compare with")
+  sub->add_option("--baseline", a->baseline_runs,
+                  "Stored run(s) to compare with; with --google-benchmark its files")
       ->option_text("RUN...")
       ->group(source);
-  sub->add_option("--candidate", a->candidate_runs, "Stored run(s) to judge")
+  sub->add_option("--candidate", a->candidate_runs,
+                  "Stored run(s) to judge; with --google-benchmark its files")
       ->option_text("RUN...")
       ->group(source);
   sub->add_option("--history", a->history,
                   "A history file: judge its last runs by the earlier ones")
       ->option_text("FILE")
       ->group(source);
-  sub->add_option("--google-benchmark", a->google_benchmark,
-                  "Two JSON files that Google Benchmark wrote")
-      ->expected(2)
-      ->option_text("OLD NEW")
-      ->group(source);
+  CLI::Option* google =
+      sub->add_option("--google-benchmark", a->google_benchmark,
+                      "Two JSON files that Google Benchmark wrote; for several a side (starts of "
+                      "the program), --baseline and --candidate name them")
+          ->expected(0, 2)
+          ->option_text("[OLD NEW]")
+          ->group(source);
   sub->add_flag("--instructions", a->instructions,
                 "With the two programs: count instructions with callgrind instead of timing; the "
                 "programs' arguments follow --")
@@ -347,7 +381,11 @@ void add_gate_command(CLI::App& app, Action& chosen) {
                 "GitHub annotations to stdout (the default where $GITHUB_ACTIONS is set)")
       ->group(where);
   add_document_options(*sub, a->target, where);
-  sub->callback([a, &chosen] { chosen = [a] { return gate(*a); }; });
+  sub->callback([a, google, &chosen] {
+    a->is_google_benchmark = google->count() > 0;
+    std::erase(a->google_benchmark, "");  // what CLI11 makes of an option without a value
+    chosen = [a] { return gate(*a); };
+  });
 }
 
 }  // namespace moebench

@@ -64,6 +64,22 @@ TimingFinding compare_real_time(const Benchmark& a, const Benchmark& b, double m
   return finding;
 }
 
+// "a, b and 3 more"
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr std::size_t kMost = 5;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kMost); ++i)
+    text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > kMost) text += " and " + std::to_string(names.size() - kMost) + " more";
+  return text;
+}
+
+std::vector<std::string> names_of(const GoogleBenchmarkFile& file) {
+  std::vector<std::string> names;
+  for (const Benchmark& benchmark : file.benchmarks) names.push_back(benchmark.name);
+  return names;
+}
+
 double nanoseconds(const std::string& unit) {
   if (unit.empty() || unit == "ns") return 1;
   if (unit == "us") return 1e3;
@@ -131,6 +147,52 @@ GoogleBenchmarkFile parse_google_benchmark(std::string_view text, const std::str
   return result;
 }
 
+GoogleBenchmarkFile pool_google_benchmark(std::span<const GoogleBenchmarkFile> files,
+                                          std::span<const std::string> names,
+                                          const std::string& side,
+                                          std::vector<std::string>& notes) {
+  if (files.empty()) throw Error(ErrorCode::kConfiguration, "the " + side + " has no file");
+  GoogleBenchmarkFile pooled = files.front();
+  std::map<std::string, std::size_t> places, holders;
+  for (const std::string& name : names_of(pooled)) places.emplace(name, places.size());
+  std::set<std::string> hosts, failed;
+  std::vector<GoogleBenchmarkFile::Failure> errors;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const GoogleBenchmarkFile& file = files[i];
+    if (file.cpus != pooled.cpus)
+      throw Error(ErrorCode::kConfiguration,
+                  "the " + side + "'s files are of machines with " + std::to_string(pooled.cpus) +
+                      " and " + std::to_string(file.cpus) + " CPUs: " + names[0] + " and " +
+                      names[i],
+                  "files of one machine a side");
+    if (file.library_build_type == "debug") pooled.library_build_type = file.library_build_type;
+    if (!file.host.empty()) hosts.insert(file.host);
+    for (const auto& error : file.errors)
+      if (failed.insert(error.name).second) errors.push_back(error);
+    for (const Benchmark& benchmark : file.benchmarks) {
+      ++holders[benchmark.name];
+      if (i == 0) continue;
+      const auto [place, is_new] = places.emplace(benchmark.name, pooled.benchmarks.size());
+      if (is_new) pooled.benchmarks.push_back({benchmark.name, {}, {}});
+      Benchmark& all = pooled.benchmarks[place->second];
+      all.cpu_ns.insert(all.cpu_ns.end(), benchmark.cpu_ns.begin(), benchmark.cpu_ns.end());
+      all.real_ns.insert(all.real_ns.end(), benchmark.real_ns.begin(), benchmark.real_ns.end());
+      if (all.cpu_ns.size() > kMaxRepetitions)
+        throw Error(ErrorCode::kConfiguration,
+                    "the " + side + "'s files hold more than 1,000 repetitions of " + all.name);
+    }
+  }
+  pooled.errors = std::move(errors);
+  pooled.host.clear();
+  for (const std::string& host : hosts) pooled.host += (pooled.host.empty() ? "" : " and ") + host;
+  for (const Benchmark& benchmark : pooled.benchmarks) {
+    if (holders[benchmark.name] == files.size()) continue;
+    notes.push_back(benchmark.name + " is in " + std::to_string(holders[benchmark.name]) +
+                    " of the " + side + "'s " + std::to_string(files.size()) + " files only");
+  }
+  return pooled;
+}
+
 std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& baseline,
                                                     const GoogleBenchmarkFile& candidate,
                                                     double minimum_effect, double alpha,
@@ -143,7 +205,7 @@ std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& b
   std::vector<UnpairedFigure> figures;
   std::vector<TimingFinding> findings;
   std::set<std::string> waiting;
-  std::string missing;
+  std::vector<std::string> missing, added;
   for (const Benchmark& benchmark : baseline.benchmarks) {
     const GatedMetric metric{benchmark.name, benchmark.name, false, minimum_effect, true};
     if (const auto error = broken.find(benchmark.name); error != broken.end()) {
@@ -164,13 +226,19 @@ std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& b
       if (is_called(benchmark, "/real_time") && (waits(benchmark) || waits(now)))
         waiting.insert(benchmark.name);
     } else {
-      missing += (missing.empty() ? "" : ", ") + benchmark.name;
+      missing.push_back(benchmark.name);
     }
+    others.erase(benchmark.name);
   }
+  for (const Benchmark& benchmark : candidate.benchmarks)
+    if (others.contains(benchmark.name)) added.push_back(benchmark.name);
   if (figures.empty() && findings.empty())
-    throw Error(ErrorCode::kConfiguration, "the two files share no benchmark",
+    throw Error(ErrorCode::kConfiguration,
+                "the two sides share no benchmark: the baseline holds " +
+                    some_of(names_of(baseline)) + "; the candidate " + some_of(names_of(candidate)),
                 "results of the same benchmark program");
-  if (!missing.empty()) notes.push_back("only in the baseline: " + missing);
+  if (!missing.empty()) notes.push_back("only in the baseline: " + some_of(missing));
+  if (!added.empty()) notes.push_back("only in the candidate: " + some_of(added));
   for (const auto* file : {&baseline, &candidate}) {
     const std::string which = file == &baseline ? "baseline" : "candidate";
     for (const auto& error : file->errors)

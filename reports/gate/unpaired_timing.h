@@ -32,7 +32,7 @@ std::vector<TimingFinding> decide_stored(std::span<const LoadedRun> baselines,
                                          const GateSettings& settings,
                                          std::span<const std::string> machine_notes);
 
-/// What Google Benchmark's --benchmark_out (JSON) holds.
+/// What Google Benchmark's --benchmark_out (JSON) holds; of several starts, all of them together.
 struct GoogleBenchmarkFile {
   struct Benchmark {
     std::string name;
@@ -50,14 +50,22 @@ struct GoogleBenchmarkFile {
 /// Throws Error(kConfiguration): no JSON, no benchmarks, a malformed entry.
 GoogleBenchmarkFile parse_google_benchmark(std::string_view json, const std::string& where);
 
-/// One figure a benchmark that both files hold; throws Error(kConfiguration) where they share none.
-/// CPU times are compared (what UseManualTime gave, where it was used) by decide_unpaired, and fail
-/// where the whole interval is beyond the minimum effect: repetitions within one start of a program
-/// don't show how two starts differ. UseRealTime adds the wall clock, which fails on worsenings
-/// beyond `real_time_drift` and is else reported only; the CPU time of a benchmark that mostly
-/// waits can't fail. A benchmark that works in the baseline and calls SkipWithError in the
-/// candidate fails. What only one of the files holds, other hosts and debug builds are told in
-/// `notes`.
+/// The files of several starts of one program as one: their repetitions are pooled. Several hosts
+/// are joined ("a and b"). What only some of the files hold is told in `notes`. `names` are the
+/// files', in their order; `side` is "baseline" or "candidate". Throws Error(kConfiguration) for
+/// none, machines of different sizes, or more than 1,000 repetitions of a benchmark.
+GoogleBenchmarkFile pool_google_benchmark(std::span<const GoogleBenchmarkFile> files,
+                                          std::span<const std::string> names,
+                                          const std::string& side, std::vector<std::string>& notes);
+
+/// One figure a benchmark that both sides hold; throws Error(kConfiguration), which names some of
+/// either, where they share none. CPU times are compared (what UseManualTime gave, where it was
+/// used) by decide_unpaired, and fail where the whole interval is beyond the minimum effect:
+/// repetitions within one start of a program don't show how two starts differ, and those of a few
+/// starts show it little. UseRealTime adds the wall clock, which fails on worsenings beyond
+/// `real_time_drift` and is else reported only; the CPU time of a benchmark that mostly waits can't
+/// fail. A benchmark that works in the baseline and calls SkipWithError in the candidate fails.
+/// What only one of the sides holds, other hosts and debug builds are told in `notes`.
 std::vector<TimingFinding> compare_google_benchmark(const GoogleBenchmarkFile& baseline,
                                                     const GoogleBenchmarkFile& candidate,
                                                     double minimum_effect, double alpha,

@@ -114,6 +114,35 @@ class GoogleBenchmarkTest(GateTest):
     def test_one_repetition_is_inconclusive(self):
         self.assert_exit(self.compare(1.5, 1), 4)
 
+    def write(self, name, scale, repetitions):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            json.dump(google_benchmark(scale, repetitions), file)
+        return name
+
+    def test_the_files_of_several_starts_are_pooled(self):
+        old = [self.write(f"old{i}.json", 1, 2) for i in range(5)]
+        new = [self.write(f"new{i}.json", 1.08, 2) for i in range(5)]
+        result = self.gate("--google-benchmark", old[0], new[0], "-o", "g.json")
+        self.assert_exit(result, 4)  # two repetitions can't tell
+        result = self.gate("--google-benchmark", "--baseline", *old, "--candidate", *new, "-o",
+                           "g.json")
+        self.assert_exit(result, 1)
+        checks = self.checks(self.path("g.json"))
+        self.assertEqual(checks["decode"]["verdict"], "fail")
+        self.assertEqual(checks["prefill"]["verdict"], "pass")
+        with open(self.path("g.json"), encoding="utf-8") as file:
+            self.assertIn("old0.json and 4 more", file.read())
+
+    def test_a_file_that_counts_twice_or_on_no_side_is_refused(self):
+        old, new = self.write("old.json", 1, 9), self.write("new.json", 1, 9)
+        self.assert_refused(self.gate("--google-benchmark", "--baseline", old, old, "--candidate",
+                                      new), "the baseline names old.json twice", codes=(2,))
+        for arguments in (("--google-benchmark",), ("--google-benchmark", old),
+                          ("--google-benchmark", old, new, "--baseline", old, "--candidate", new)):
+            self.assert_refused(self.gate(*arguments), "one file a side", "--candidate", codes=(2,))
+        self.assert_refused(self.gate("--google-benchmark", "--baseline", old), "belong together",
+                            codes=(2,))
+
     def test_half_a_file_is_refused(self):
         self.compare(1, 3)
         with open(self.path("new.json"), "r+", encoding="utf-8") as file:

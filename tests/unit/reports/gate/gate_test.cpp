@@ -241,6 +241,75 @@ TEST(GoogleBenchmark, RepetitionsAreTestedAndAggregatesLeftOut) {
             GateVerdict::kPass);
 }
 
+std::string renamed(std::string json, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = json.find(from, at)) != std::string::npos; at += to.size())
+    json.replace(at, from.size(), to);
+  return json;
+}
+
+GoogleBenchmarkFile pool(const std::vector<std::string>& jsons, std::vector<std::string>& notes) {
+  std::vector<GoogleBenchmarkFile> files;
+  std::vector<std::string> names;
+  for (const std::string& json : jsons) {
+    names.push_back("f" + std::to_string(names.size()));
+    files.push_back(parse_google_benchmark(json, names.back()));
+  }
+  return pool_google_benchmark(files, names, "baseline", notes);
+}
+
+TEST(GoogleBenchmark, FilesOfSeveralStartsArePooledAsFurtherRepetitions) {
+  std::vector<std::string> notes;
+  const GoogleBenchmarkFile pooled =
+      pool({benchmark_json(1, 2), benchmark_json(2, 3), benchmark_json(1, 1)}, notes);
+  ASSERT_EQ(pooled.benchmarks.size(), 2u);
+  EXPECT_EQ(pooled.benchmarks[0].name, "matmul/1");
+  EXPECT_EQ(pooled.benchmarks[0].cpu_ns,
+            (std::vector<double>{100'000, 100'200, 200'000, 200'400, 200'800, 100'000}));
+  EXPECT_EQ(pooled.benchmarks[0].real_ns.size(), 6u);
+  EXPECT_EQ(pooled.host, "h");
+  EXPECT_TRUE(notes.empty());
+}
+
+TEST(GoogleBenchmark, WhatOnlySomeFilesOfASideHoldIsTold) {
+  std::vector<std::string> notes;
+  const GoogleBenchmarkFile pooled = pool(
+      {benchmark_json(1, 2, "a"), renamed(benchmark_json(1, 2, "b"), "matmul/1", "norm")}, notes);
+  ASSERT_EQ(pooled.benchmarks.size(), 3u);
+  EXPECT_EQ(pooled.benchmarks[1].cpu_ns.size(), 4u);
+  EXPECT_EQ(pooled.host, "a and b");
+  EXPECT_EQ(notes, (std::vector<std::string>{"matmul/1 is in 1 of the baseline's 2 files only",
+                                             "norm is in 1 of the baseline's 2 files only"}));
+  EXPECT_NE(error_of([&] {
+              pool({benchmark_json(1, 2),
+                    renamed(benchmark_json(1, 2), "\"num_cpus\":2", "\"num_cpus\":8")},
+                   notes);
+            }).find("2 and 8 CPUs: f0 and f1"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] {
+              pool({benchmark_json(1, 600), benchmark_json(1, 600)}, notes);
+            }).find("more than 1,000 repetitions of matmul/1"),
+            std::string::npos);
+}
+
+TEST(GoogleBenchmark, WhatOnlyOneSideHoldsIsNamed) {
+  std::vector<std::string> notes;
+  const GoogleBenchmarkFile a = parse_google_benchmark(benchmark_json(1, 9), "old");
+  const auto against = [&](const std::string& json) {
+    return compare_google_benchmark(a, parse_google_benchmark(json, "new"), 0.03, 0.01, 1, notes);
+  };
+  EXPECT_EQ(against(renamed(benchmark_json(1, 9), "matmul/1", "norm")).size(), 1u);
+  EXPECT_EQ(notes, (std::vector<std::string>{"only in the baseline: matmul/1",
+                                             "only in the candidate: norm"}));
+  const std::string others =
+      renamed(renamed(benchmark_json(1, 9), "matmul/1", "norm"), "experts/8", "rope");
+  const std::string message = error_of([&] { against(others); });
+  EXPECT_NE(
+      message.find("share no benchmark: the baseline holds matmul/1, experts/8; the candidate "
+                   "norm, rope"),
+      std::string::npos)
+      << message;
+}
+
 TEST(GoogleBenchmark, OneRepetitionTellsNothing) {
   const auto findings = compare_json(benchmark_json(1, 1), benchmark_json(2, 1));
   EXPECT_EQ(findings[0].verdict, GateVerdict::kInconclusive);
