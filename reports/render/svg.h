@@ -11,6 +11,9 @@ namespace moebench {
 /// forbids become U+FFFD.
 std::string escape_markup(const std::string& text);
 
+/// The style sheet's class for what is good, bad or uncertain; `neutral` for what is neither.
+const char* tone_class(Tone tone, const char* neutral);
+
 /// One <svg> element; colours come from the page's style sheet, so it follows light and dark.
 /// `title` is read to those who don't see it.
 std::string render_svg(const Plot& plot, const std::string& title);

@@ -53,20 +53,6 @@ std::string axis_title(const Axis& axis) {
   return title;
 }
 
-const char* tone_class(Tone tone) {
-  switch (tone) {
-    case Tone::kGood:
-      return "good";
-    case Tone::kBad:
-      return "bad";
-    case Tone::kUncertain:
-      return "uncertain";
-    case Tone::kNeutral:
-      break;
-  }
-  return "s0";
-}
-
 class Svg {
  public:
   void text(double x, double y, const std::string& content, const char* css, const char* anchor) {
@@ -148,9 +134,9 @@ std::string draw(const IntervalPlot& plot, const std::string& title) {
                           format_number(row.interval.high, 4) + "] " + plot.axis.unit) +
             "</title>");
     svg.text(left - 10, at + 4, shorten(row.label, shown), "label", "end");
-    svg.raw(
-        whisker(scale(row.interval.low), scale(row.interval.high), at, true, tone_class(row.tone)));
-    svg.raw("<circle class=\"dot " + std::string(tone_class(row.tone)) + "\" cx=\"" +
+    svg.raw(whisker(scale(row.interval.low), scale(row.interval.high), at, true,
+                    tone_class(row.tone, "s0")));
+    svg.raw("<circle class=\"dot " + std::string(tone_class(row.tone, "s0")) + "\" cx=\"" +
             px(scale(row.value)) + "\" cy=\"" + px(at) + "\" r=\"4.5\"/></g>");
   }
   return svg.finish(bottom + 42, title);
@@ -410,6 +396,20 @@ std::string escape_markup(const std::string& text) {
           out += c;
     }
   return out;
+}
+
+const char* tone_class(Tone tone, const char* neutral) {
+  switch (tone) {
+    case Tone::kGood:
+      return "good";
+    case Tone::kBad:
+      return "bad";
+    case Tone::kUncertain:
+      return "uncertain";
+    case Tone::kNeutral:
+      break;
+  }
+  return neutral;
 }
 
 std::string render_svg(const Plot& plot, const std::string& title) {

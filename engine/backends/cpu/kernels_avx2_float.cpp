@@ -1,6 +1,7 @@
 #include <immintrin.h>
 
 #include "engine/backends/cpu/kernels_avx2.h"
+#include "engine/backends/cpu/simd_avx2.h"
 
 // Panels of 16 rows in F32, F16 or BF16 times rows of F32. Each output is one chain of FMAs over
 // k = 0, 1, 2, ... whatever the number of rows.
@@ -58,30 +59,16 @@ void tile(const std::byte* panel, std::int64_t k, const Activations& x, const st
   }
 }
 
+/// Serves up to six rows.
 template <class Load>
-void dispatch(const std::byte* panel, std::int64_t k, const Activations& x,
-              const std::int32_t* rows, int count, float* out) noexcept {
-  switch (count) {
-    case 1:
-      return tile<Load, 1>(panel, k, x, rows, out);
-    case 2:
-      return tile<Load, 2>(panel, k, x, rows, out);
-    case 3:
-      return tile<Load, 3>(panel, k, x, rows, out);
-    case 4:
-      return tile<Load, 4>(panel, k, x, rows, out);
-    case 5:
-      return tile<Load, 5>(panel, k, x, rows, out);
-    default:
-      return tile<Load, 6>(panel, k, x, rows, out);
-  }
-}
+constexpr auto kRun = &run_for_count<tile<Load, 1>, tile<Load, 2>, tile<Load, 3>, tile<Load, 4>,
+                                     tile<Load, 5>, tile<Load, 6>>;
 
 }  // namespace
 
-TileOp tile_f32() noexcept { return {&dispatch<LoadF32>, 6}; }
+TileOp tile_f32() noexcept { return {kRun<LoadF32>, 6}; }
 // Five rows at most: with six, the conversions of F16 and the sums wait for each other (README.md).
-TileOp tile_f16() noexcept { return {&dispatch<LoadF16>, 5}; }
-TileOp tile_bf16() noexcept { return {&dispatch<LoadBF16>, 6}; }
+TileOp tile_f16() noexcept { return {kRun<LoadF16>, 5}; }
+TileOp tile_bf16() noexcept { return {kRun<LoadBF16>, 6}; }
 
 }  // namespace moebench::cpu::avx2

@@ -171,37 +171,10 @@ void tile_q6_k(const std::byte* panel, std::int64_t k, const Activations& x,
 }  // namespace
 
 TileOp tile_q4_k() noexcept {
-  return {[](const std::byte* panel, std::int64_t k, const Activations& x, const std::int32_t* rows,
-             int count, float* out) noexcept {
-            switch (count) {
-              case 1:
-                return tile_q4_k<1>(panel, k, x, rows, out);
-              case 2:
-                return tile_q4_k<2>(panel, k, x, rows, out);
-              case 3:
-                return tile_q4_k<3>(panel, k, x, rows, out);
-              default:
-                return tile_q4_k<4>(panel, k, x, rows, out);
-            }
-          },
-          4};
+  return {&run_for_count<tile_q4_k<1>, tile_q4_k<2>, tile_q4_k<3>, tile_q4_k<4>>, 4};
 }
-
 TileOp tile_q6_k() noexcept {
-  return {[](const std::byte* panel, std::int64_t k, const Activations& x, const std::int32_t* rows,
-             int count, float* out) noexcept {
-            switch (count) {
-              case 1:
-                return tile_q6_k<1>(panel, k, x, rows, out);
-              case 2:
-                return tile_q6_k<2>(panel, k, x, rows, out);
-              case 3:
-                return tile_q6_k<3>(panel, k, x, rows, out);
-              default:
-                return tile_q6_k<4>(panel, k, x, rows, out);
-            }
-          },
-          4};
+  return {&run_for_count<tile_q6_k<1>, tile_q6_k<2>, tile_q6_k<3>, tile_q6_k<4>>, 4};
 }
 
 }  // namespace moebench::cpu::avx2

@@ -156,26 +156,16 @@ void tile(const std::byte* panel, std::int64_t k, const Activations& x, const st
   for (int t = 0; t < kRows; ++t) _mm256_storeu_ps(out + 8 * t, acc[t]);
 }
 
+/// Serves up to four rows.
 template <class Format>
-void dispatch(const std::byte* panel, std::int64_t k, const Activations& x,
-              const std::int32_t* rows, int count, float* out) noexcept {
-  switch (count) {
-    case 1:
-      return tile<Format, 1>(panel, k, x, rows, out);
-    case 2:
-      return tile<Format, 2>(panel, k, x, rows, out);
-    case 3:
-      return tile<Format, 3>(panel, k, x, rows, out);
-    default:
-      return tile<Format, 4>(panel, k, x, rows, out);
-  }
-}
+constexpr auto kRun =
+    &run_for_count<tile<Format, 1>, tile<Format, 2>, tile<Format, 3>, tile<Format, 4>>;
 
 }  // namespace
 
-TileOp tile_q8_0() noexcept { return {&dispatch<Q8_0>, 4}; }
-TileOp tile_q5_0() noexcept { return {&dispatch<Q5_0>, 4}; }
-TileOp tile_q4_0() noexcept { return {&dispatch<Nibbles<8, 1>>, 4}; }
-TileOp tile_q4_1() noexcept { return {&dispatch<Nibbles<0, 2>>, 4}; }
+TileOp tile_q8_0() noexcept { return {kRun<Q8_0>, 4}; }
+TileOp tile_q5_0() noexcept { return {kRun<Q5_0>, 4}; }
+TileOp tile_q4_0() noexcept { return {kRun<Nibbles<8, 1>>, 4}; }
+TileOp tile_q4_1() noexcept { return {kRun<Nibbles<0, 2>>, 4}; }
 
 }  // namespace moebench::cpu::avx2

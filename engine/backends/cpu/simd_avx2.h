@@ -3,6 +3,9 @@
 #include <immintrin.h>
 
 #include <cstddef>
+#include <cstdint>
+
+#include "engine/backends/cpu/kernels.h"
 
 // Shared pieces of the AVX2 files. All in an unnamed namespace: each file keeps its own copy, so no
 // AVX2 code can be linked into a baseline caller.
@@ -23,6 +26,17 @@ inline void prefetch_stream(const std::byte* weights) noexcept {
 /// Makes the compiler finish `v` here. g++ 12 otherwise puts the additions of an unrolled tile off
 /// until its products no longer fit the registers, and spills them: half the speed.
 [[maybe_unused]] inline void settle(__m256i& v) noexcept { asm volatile("" : "+x"(v)); }
+
+/// TileOp::run by kernels of a fixed number of rows, those for 1, 2, ... in turn; `count` is at
+/// most how many there are.
+template <auto kKernel, auto... kMore>
+void run_for_count(const std::byte* panel, std::int64_t k, const Activations& x,
+                   const std::int32_t* rows, int count, float* out) noexcept {
+  if constexpr (sizeof...(kMore) > 0) {
+    if (count > 1) return run_for_count<kMore...>(panel, k, x, rows, count - 1, out);
+  }
+  kKernel(panel, k, x, rows, out);
+}
 
 /// ((v0 + v1) + (v2 + v3)) + ((v4 + v5) + (v6 + v7)).
 [[maybe_unused]] inline float horizontal_sum(__m256 v) noexcept {
