@@ -80,9 +80,9 @@ void add_check_command(CLI::App& app, Action& chosen) {
   const auto arguments = std::make_shared<CheckArguments>();
   CLI::App* sub = app.add_subcommand("check", "Check a promise of the engine on a recorded run");
   sub->require_subcommand(1);
+  sub->footer(kFooter);
   CLI::App* determinism = sub->add_subcommand(
       "determinism", "Ask for a run's answers again, at other batch sizes, and compare the bytes");
-  determinism->footer(kFooter);
   determinism->add_option("RUN", arguments->directory, "The folder of a complete or partial run")
       ->option_text("DIR")
       ->required();

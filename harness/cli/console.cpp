@@ -49,7 +49,8 @@ void print_note(std::string_view message) {
 
 void write_stdout(std::string_view text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
-  if (!written || std::fflush(stdout) != 0) {
+  if (!written || std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    if (errno == EPIPE) throw ClosedPipe{};
     throw Error(ErrorCode::kIo, std::string("cannot write to stdout: ") + std::strerror(errno));
   }
 }

@@ -18,7 +18,11 @@ void print_warning(std::string_view message);
 /// A sentence to stderr, as it is.
 void print_note(std::string_view message);
 
-/// Writes to stdout; throws Error(kIo) when that fails (a full disk behind a redirection).
+/// Whoever read stdout has gone (`| head`): the program ends, and there is nothing to complain of.
+struct ClosedPipe {};
+
+/// Writes to stdout; throws ClosedPipe, and Error(kIo) when it fails otherwise (a full disk behind
+/// a redirection).
 void write_stdout(std::string_view text);
 
 }  // namespace moebench

@@ -49,6 +49,10 @@ void add_devices_command(CLI::App& app, Action& chosen) {
   auto need_cuda = std::make_shared<bool>(false);
   CLI::App* sub = app.add_subcommand(
       "devices", "The devices that --device can name, what each can run, or why it can't");
+  sub->footer(R"(Examples:
+  moebench devices
+  moebench devices --need-cuda || echo 'no GPU can serve'
+  moebench run --device cuda:0 --model ./model.gguf --tasks gsm8k-mini)");
   sub->add_flag("--need-cuda", *need_cuda, "Exit with 2 when no CUDA device can serve");
   sub->callback([need_cuda, &chosen] { chosen = [need_cuda] { return list(*need_cuda); }; });
 }

@@ -45,15 +45,32 @@ std::string help_command(const CLI::App& app) {
   return command + " --help";
 }
 
-// "moebench bnech --model x": CLI11 would list every word from there on.
-std::string unknown_command(const CLI::App& app, int argc, char** argv) {
-  if (!app.get_subcommands().empty() || argc < 2 || argv[1][0] == '-') return {};
-  return argv[1];
+// What is wrong with the words that name the command; empty: nothing. Of "moebench bnech --model x"
+// CLI11 would list every word from there on, and of "moebench model info" none.
+std::string command_error(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  std::string path;
+  int word = 1;
+  for (; !at->get_subcommands().empty(); ++word) {
+    at = at->get_subcommands().front();
+    path += (path.empty() ? "" : " ") + at->get_name();
+  }
+  std::string choices;
+  for (const CLI::App* choice : at->get_subcommands([](const CLI::App*) { return true; }))
+    choices += (choices.empty() ? "" : ", ") + choice->get_name();
+  if (choices.empty()) return {};
+  if (word < argc && argv[word][0] != '-')
+    return "there is no command '" + path + (path.empty() ? "" : " ") + argv[word] + "'";
+  return path.empty() ? "" : "'" + path + "' needs one of its commands: " + choices;
 }
 
 int run_action(const Action& action) {
   try {
-    return static_cast<int>(action());
+    const ExitCode code = action();
+    moebench::write_stdout({});  // what was only printed must have arrived, too
+    return static_cast<int>(code);
+  } catch (const moebench::ClosedPipe&) {
+    return static_cast<int>(ExitCode::kRunError);
   } catch (const moebench::Error& error) {
     moebench::print_error(error.what(), error.remedy());
     return static_cast<int>(moebench::exit_code_of(error.code()));
@@ -98,11 +115,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    if (const std::string command = unknown_command(app, argc, argv); !command.empty()) {
-      moebench::print_error("there is no command '" + command + "'", "moebench --help");
-      return static_cast<int>(ExitCode::kUsage);
-    }
-    moebench::print_error(error.what(), help_command(app));
+    const std::string wrong = command_error(app, argc, argv);
+    moebench::print_error(wrong.empty() ? error.what() : wrong, help_command(app));
     return static_cast<int>(ExitCode::kUsage);
   }
   return run_action(chosen);

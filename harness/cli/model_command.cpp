@@ -79,10 +79,15 @@ void add_model_command(CLI::App& app, Action& chosen) {
   auto arguments = std::make_shared<ModelArguments>();
   CLI::App* model = app.add_subcommand("model", "Look into a model's files, or write them as GGUF");
   model->require_subcommand(1);
+  model->footer(R"(Examples:
+  moebench model inspect canary
+  moebench model inspect ./DeepSeek-V2-Lite --template
+  moebench model quantize ./DeepSeek-V2-Lite v2-lite-q8_0.gguf --type q8_0)");
 
   CLI::App* look = model->add_subcommand(
       "inspect", "What is in it: family, parameters, experts, memory, cache, tokenizer");
   look->add_option("MODEL", arguments->model, "A Hugging Face directory, a .gguf file, or canary")
+      ->option_text("MODEL")
       ->required();
   look->add_flag("--template", arguments->show_template, "Print the chat template too");
   look->callback([arguments, &chosen] {
@@ -95,11 +100,15 @@ void add_model_command(CLI::App& app, Action& chosen) {
   write
       ->add_option("IN", arguments->model,
                    "A Hugging Face directory, a .gguf file (any part of a split one), or canary")
+      ->option_text("IN")
       ->required();
-  write->add_option("OUT", arguments->output, "The .gguf file to write")->required();
+  write->add_option("OUT", arguments->output, "The .gguf file to write")
+      ->option_text("OUT")
+      ->required();
   write
       ->add_option("--type", arguments->type,
                    "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k or q6_k")
+      ->option_text("TYPE")
       ->required();
   write->callback([arguments, &chosen] {
     chosen = [arguments] { return quantize(arguments->model, arguments->output, arguments->type); };

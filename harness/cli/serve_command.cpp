@@ -96,6 +96,7 @@ void add_serve_command(CLI::App& app, Action& chosen) {
       ->option_text("ADDRESS")
       ->group(where);
   sub->add_option("--port", arguments->server.port, "0: any free one")
+      ->check(CLI::Range(0, 65535))
       ->capture_default_str()
       ->option_text("N")
       ->group(where);

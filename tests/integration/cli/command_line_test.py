@@ -1,8 +1,10 @@
 """Help, version, usage errors: what a newcomer meets first."""
 
+import os
+import subprocess
 import unittest
 
-from program import ProgramTest, environment
+from program import BINARY, ProgramTest, environment
 
 
 class CommandLineTest(ProgramTest):
@@ -21,7 +23,9 @@ class CommandLineTest(ProgramTest):
         for command in commands:
             result = self.run_program(command, "--help")
             self.assert_exit(result, 0)
-            self.assertIn("Example", result.stdout, f"moebench {command} --help shows no example")
+            examples = result.stdout.partition("Example")[2]
+            self.assertRegex(examples, rf"moebench {command}\b|--{command}s? ",
+                             f"moebench {command} --help shows no example of its own")
             for line in result.stdout.splitlines():
                 self.assertLessEqual(len(line), 110, f"moebench {command} --help: {line}")
 
@@ -41,6 +45,36 @@ class CommandLineTest(ProgramTest):
                             codes=(2,))
         self.assert_refused(self.run_program("run", "--modle", "canary"), "--modle",
                             "try: moebench run --help", codes=(2,))
+
+    def test_a_command_of_a_command_is_named_when_it_is_misspelt_or_missing(self):
+        self.assert_refused(self.run_program("model", "info", "canary"),
+                            "there is no command 'model info'", "try: moebench model --help",
+                            codes=(2,))
+        self.assert_refused(self.run_program("model"), "'model' needs one of its commands: inspect",
+                            codes=(2,))
+
+    def test_a_model_that_is_not_there_is_the_users_to_mend(self):
+        for model in ("canry", "./nope.gguf"):
+            self.assert_refused(self.run_program("run", "--model", model, "--tasks", "gsm8k-mini"),
+                                f"{model}: no such file", codes=(2,))
+
+    def test_a_port_that_cannot_be_is_refused_with_its_range(self):
+        self.assert_refused(self.run_program("serve", "--model", "canary", "--port", "99999"),
+                            "--port", "0 to 65535", codes=(2,))
+
+    def test_data_finds_its_folder_as_run_does(self):
+        os.makedirs(self.path("d"))
+        with open(self.path("d", "math500.jsonl"), "w", encoding="utf-8") as file:
+            file.write("{}\n")
+        result = self.run_program("data", "verify", env=environment(MOEBENCH_DATA_DIR="d"))
+        self.assert_exit(result, 1)
+        self.assertIn("FAILED  math500", result.stdout)
+        os.makedirs(self.path("empty"))
+        for folder, words in (("nodata", "no such folder"), ("empty", "holds no file of any task")):
+            result = self.run_program("data", "verify", "--data", folder)
+            self.assertEqual(result.returncode, 2)
+            self.assertIn(words, result.stderr)
+            self.assertIn(f"--data {folder}", result.stderr)
 
     def test_a_missing_model_or_task_tells_what_to_give(self):
         self.assert_refused(self.run_program("run", "--tasks", "gsm8k-mini"), "model", codes=(2,))
@@ -65,14 +99,21 @@ class CommandLineTest(ProgramTest):
         self.assert_exit(result, 0)
         self.assertNotIn("\033", result.stdout + result.stderr)
 
+    def test_a_reader_that_has_read_enough_gets_no_complaint(self):
+        read, write = os.pipe()
+        os.close(read)
+        result = subprocess.run([BINARY, "cost"], stdout=write, stderr=subprocess.PIPE, text=True,
+                                check=False)
+        os.close(write)
+        self.assertEqual((result.returncode, result.stderr), (3, ""))
+
     def test_a_full_device_behind_stdout_is_an_error(self):
-        with open("/dev/full", "w", encoding="utf-8") as full:
-            import subprocess
-            from program import BINARY
-            result = subprocess.run([BINARY, "run", "--list-tasks"], stdout=full, text=True,
-                                    stderr=subprocess.PIPE, check=False)
-        self.assertEqual(result.returncode, 3)
-        self.assertIn("stdout", result.stderr)
+        for arguments in (("run", "--list-tasks"), ("devices",), ("model", "inspect", "canary")):
+            with self.subTest(arguments=arguments), open("/dev/full", "w", encoding="utf-8") as full:
+                result = subprocess.run([BINARY, *arguments], stdout=full, text=True,
+                                        stderr=subprocess.PIPE, check=False)
+                self.assertEqual(result.returncode, 3)
+                self.assertIn("stdout", result.stderr)
 
 
 if __name__ == "__main__":
