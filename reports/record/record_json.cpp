@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <type_traits>
@@ -133,6 +134,12 @@ Json parse_json(std::string_view text, const std::string& where) {
       if (depth > kMaxDepth) bad_record(where + ": nested too deeply");
       return true;
     });
+  } catch (const Json::parse_error& error) {
+    // Without the library's number and its line, which is 1 in every line of a log.
+    const std::string words = error.what();
+    const std::size_t what = words.find(": ", std::min(words.find("column"), words.size()));
+    bad_record(where + ": is no JSON from byte " + std::to_string(error.byte) + " on" +
+               (what == std::string::npos ? "" : words.substr(what)));
   } catch (const Json::exception& error) {
     bad_record(where + ": is no JSON: " + error.what());
   }

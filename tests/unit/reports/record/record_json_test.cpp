@@ -132,6 +132,13 @@ TEST(RecordJson, AMissingOrMistypedFieldIsNamed) {
             std::string::npos);
 }
 
+TEST(RecordJson, ABrokenLineIsToldByItsByteNotByALineOfItsOwn) {
+  const std::string message =
+      message_of([] { parse_sample_record(R"({"task": "broken)", "samples.jsonl:2"); });
+  EXPECT_EQ(message.find("samples.jsonl:2: is no JSON from byte 17 on: syntax error"), 0u)
+      << message;
+}
+
 TEST(RecordJson, HostileTextIsAnErrorNotACrash) {
   const std::string deep(100000, '[');
   for (const std::string& text :
