@@ -178,7 +178,8 @@ class BrokenInputsTest(ProgramTest):
             with open(os.path.join(model, "model.safetensors.index.json"), "w",
                       encoding="utf-8") as file:
                 json.dump({"weight_map": {"model.embed_tokens.weight": name}}, file)
-            self.assert_refused(self.run_on(model), "is missing, a shard", codes=(2,))
+            self.assert_refused(self.run_on(model), "model.safetensors.index.json: weight_map of",
+                                f"names '{name}', which points outside the model's folder", codes=(2,))
         self.assert_nothing_written()
 
     def test_a_dataset_line_that_is_nested_without_end(self):
