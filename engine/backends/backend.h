@@ -155,7 +155,8 @@ class Backend {
   virtual std::unique_ptr<Weight> prepare_embedding(
       const TensorView& source) = 0;  // (vocab, hidden)
   /// One (n, k) matrix per head, given as F32 (heads, n, k): MLA's absorbed projections.
-  /// `stored` is the checkpoint's type: F32 keeps F32, anything narrower may be kept in F16.
+  /// `stored` is the checkpoint's type: F32 keeps F32, 16 bits may be kept in F16, block-quantised
+  /// types in Q8_0.
   virtual std::unique_ptr<Weight> prepare_head_matrices(const TensorView& source, DType stored) = 0;
   virtual std::unique_ptr<Weight> prepare_experts(const ExpertSources& sources) = 0;
 

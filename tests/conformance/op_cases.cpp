@@ -489,7 +489,9 @@ std::vector<OpCase> op_cases() {
   add("experts_q4_k_down_q5_0", experts_op(DType::kQ4_K, DType::kQ5_0, 256, 352), 4e-2);
   add("experts_q8_0_down_q6_k", experts_op(DType::kQ8_0, DType::kQ6_K, 160, 256), 4e-2);
   add("head_matmul_f32", head_matmul_op(DType::kF32, 3, 21, 13), 2e-5);
-  add("head_matmul_f16", head_matmul_op(DType::kQ8_0, 5, 40, 64), 2e-5);
+  add("head_matmul_f16", head_matmul_op(DType::kF16, 5, 40, 64), 2e-5);
+  add("head_matmul_q8_0", head_matmul_op(DType::kQ8_0, 5, 40, 64), 2e-2);
+  add("head_matmul_q8_0_odd", head_matmul_op(DType::kQ8_0, 3, 21, 40), 2e-2);
   add("rms_norm_77", rms_norm_op(1, 77), 1e-5);
   add("rms_norm_1", rms_norm_op(1, 1), 1e-5);
   add("rms_norm_2049", rms_norm_op(1, 2049), 1e-5);

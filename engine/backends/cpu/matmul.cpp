@@ -15,6 +15,9 @@ constexpr std::size_t kChunkBytes = 64 << 10;
 // A job smaller than this is done by the caller alone.
 constexpr std::size_t kSerialBytes = 24 << 10;
 
+// Heads of block-quantised checkpoints are kept in blocks of so many.
+constexpr std::int64_t kHeadBlock = 32;
+
 std::int64_t panels_per_chunk(const PanelMatrix& w, std::int64_t rows) noexcept {
   // Many rows make a panel expensive: smaller chunks balance better.
   const std::size_t wanted = rows > 32 ? kChunkBytes / 4 : kChunkBytes;
@@ -122,9 +125,11 @@ PackedMatrix::PackedMatrix(const TensorView& source, ThreadPool& pool) {
 PackedHeads::PackedHeads(const TensorView& source, DType stored, ThreadPool& pool) {
   check_source(source, 3);
   PanelMatrix one;
-  one.packing = stored == DType::kF32 ? Packing::kF32 : Packing::kF16;
   one.n = source.shape[1];
   one.k = source.shape[2];
+  one.packing = stored == DType::kF32                             ? Packing::kF32
+                : is_quantized(stored) && one.k % kHeadBlock == 0 ? Packing::kQ8_0
+                                                                  : Packing::kF16;
   one.stride_bytes = panel_bytes(one.packing, one.k);
   const std::int64_t heads = source.shape[0], panels = one.panels();
   const std::size_t head_bytes = one.stride_bytes * static_cast<std::size_t>(panels);
@@ -135,10 +140,24 @@ PackedHeads::PackedHeads(const TensorView& source, DType stored, ThreadPool& poo
     heads_.push_back(one);
     heads_.back().data = memory_.get() + head_bytes * static_cast<std::size_t>(h);
   }
+  // Block types are packed from their own bytes.
+  const bool blocks = one.packing == Packing::kQ8_0;
+  const std::size_t block_bytes =
+      row_bytes(DType::kQ8_0, static_cast<std::size_t>(blocks ? one.n * one.k : 0));
+  std::vector<std::byte> rounded(block_bytes * static_cast<std::size_t>(heads));
+  if (blocks)
+    pool.run(heads, [&](std::int64_t h, int) noexcept {
+      const auto* const values =
+          reinterpret_cast<const float*>(source.data + source_bytes * static_cast<std::size_t>(h));
+      from_f32(rounded.data() + block_bytes * static_cast<std::size_t>(h), DType::kQ8_0,
+               {values, static_cast<std::size_t>(one.n * one.k)});
+    });
   pool.run(heads * panels, [&](std::int64_t i, int) noexcept {
-    const TensorView head = {source.data + source_bytes * static_cast<std::size_t>(i / panels),
-                             source.dtype,
-                             {one.n, one.k}};
+    const auto h = static_cast<std::size_t>(i / panels);
+    const TensorView head = {
+        blocks ? rounded.data() + block_bytes * h : source.data + source_bytes * h,
+        blocks ? DType::kQ8_0 : source.dtype,
+        {one.n, one.k}};
     pack_panel(one.packing, memory_.get() + static_cast<std::size_t>(i) * one.stride_bytes, head,
                i % panels * panel_rows(one.packing));
   });
@@ -198,6 +217,13 @@ void head_matmul(const Tensor& out, const Tensor& x, const PackedHeads& w, const
   if (rows == 0 || heads == 0) return;
   MOEBENCH_CHECK(x.shape[1] == heads && x.shape[2] == w.head(0).k);
   const std::int32_t* const all = forms.all_rows(rows);
+  const bool int8 = activation_kind(w.head(0).packing) != ActivationKind::kF32;
+  Activations rounded;  // row t * heads + h
+  if (int8) {
+    MOEBENCH_CHECK(x.strides[0] == heads * x.strides[1]);
+    forms.begin(x.row<float>(0), x.strides[1], rows * heads, x.shape[2]);
+    rounded = forms.get(ActivationKind::kInt8x32, kernels, pool);
+  }
   const std::int64_t panels = w.head(0).panels();
   const std::int64_t per_chunk = std::min(panels, panels_per_chunk(w.head(0), rows));
   const std::int64_t chunks = (panels + per_chunk - 1) / per_chunk;
@@ -205,8 +231,17 @@ void head_matmul(const Tensor& out, const Tensor& x, const PackedHeads& w, const
     const std::int64_t h = chunk / chunks, first = chunk % chunks * per_chunk;
     const PanelMatrix& matrix = w.head(h);
     Activations a;
-    a.values = x.row<float>(0) + h * x.strides[1];
-    a.value_stride = x.strides[0];
+    if (int8) {
+      a.q = rounded.q + h * rounded.q_stride;
+      a.q_stride = heads * rounded.q_stride;
+      a.scales = rounded.scales + h * rounded.scale_stride;
+      a.scale_stride = heads * rounded.scale_stride;
+      a.sums = rounded.sums + h * rounded.sum_stride;
+      a.sum_stride = heads * rounded.sum_stride;
+    } else {
+      a.values = x.row<float>(0) + h * x.strides[1];
+      a.value_stride = x.strides[0];
+    }
     const int width = panel_rows(matrix.packing);
     multiply_panels(kernels, matrix, first, std::min(first + per_chunk, panels), a, all, rows,
                     [&](std::int64_t p, std::int64_t row, int count, const float* tile) noexcept {
