@@ -176,7 +176,7 @@ TEST(EngineLoad, RefusesWhatItCannotDoWithAReason) {
   EXPECT_EQ(code_of(options), ErrorCode::kDevice) << "more than the machine has";
   options = canary_options("reference");
   options.model = "/no/such/model";
-  EXPECT_EQ(code_of(options), ErrorCode::kIo);
+  EXPECT_EQ(code_of(options), ErrorCode::kBadModel) << "exit code 2, as the README's table says";
 }
 
 }  // namespace
