@@ -189,10 +189,8 @@ GateResult gate_google_benchmark(const GateArguments& arguments, const GateSetti
   result.source =
       "CPU time of each repetition, or what UseManualTime gave (aggregates left out); exact "
       "rank-sum intervals, corrected for the number of benchmarks. Repetitions tell the noise "
-      "within "
-      "one start of the program, not between two: give the files of several starts, made in turn, "
-      "or "
-      "gate on --instructions.";
+      "within one start of the program, not between two: give the files of several starts, made in "
+      "turn, or gate on --instructions.";
   const auto pool = [&](const std::vector<std::string>& files, const std::string& side) {
     std::vector<GoogleBenchmarkFile> parsed;
     std::set<std::string> seen;

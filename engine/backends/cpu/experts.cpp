@@ -220,7 +220,7 @@ void ExpertRunner::run(const Tensor& out, const Tensor& x, const PackedExperts& 
                         const std::int64_t valid =
                             std::min<std::int64_t>(width_out, hidden - column);
                         const auto pair = static_cast<std::size_t>(group.first + row);
-                        if (!accumulate)
+                        if (!accumulate)  // a sum that starts at -0 is its first term
                           for (int t = 0; t < count; ++t)
                             std::fill_n(out.row<float>(rows_[pair + t]) + column, valid, -0.0f);
                         kernels_.add_weighted_rows(out.row<float>(0) + column, out.strides[0],

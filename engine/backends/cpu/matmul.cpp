@@ -15,8 +15,22 @@ constexpr std::size_t kChunkBytes = 64 << 10;
 // A job smaller than this is done by the caller alone.
 constexpr std::size_t kSerialBytes = 24 << 10;
 
-// Heads of block-quantised checkpoints are kept in blocks of so many.
-constexpr std::int64_t kHeadBlock = 32;
+/// Rows first, first + step, first + 2 step, ... of x.
+Activations every(std::int64_t step, std::int64_t first, Activations x) noexcept {
+  x.values += first * x.value_stride;
+  x.q += first * x.q_stride;
+  x.scales += first * x.scale_stride;
+  x.sums += first * x.sum_stride;
+  for (std::int64_t* stride : {&x.value_stride, &x.q_stride, &x.scale_stride, &x.sum_stride})
+    *stride *= step;
+  return x;
+}
+
+Packing head_packing(DType stored, std::int64_t k) noexcept {
+  if (stored == DType::kF32) return Packing::kF32;
+  const auto block = static_cast<std::int64_t>(traits(DType::kQ8_0).block_elements);
+  return is_quantized(stored) && k % block == 0 ? Packing::kQ8_0 : Packing::kF16;
+}
 
 std::int64_t panels_per_chunk(const PanelMatrix& w, std::int64_t rows) noexcept {
   // Many rows make a panel expensive: smaller chunks balance better.
@@ -127,37 +141,29 @@ PackedHeads::PackedHeads(const TensorView& source, DType stored, ThreadPool& poo
   PanelMatrix one;
   one.n = source.shape[1];
   one.k = source.shape[2];
-  one.packing = stored == DType::kF32                             ? Packing::kF32
-                : is_quantized(stored) && one.k % kHeadBlock == 0 ? Packing::kQ8_0
-                                                                  : Packing::kF16;
+  one.packing = head_packing(stored, one.k);
   one.stride_bytes = panel_bytes(one.packing, one.k);
   const std::int64_t heads = source.shape[0], panels = one.panels();
   const std::size_t head_bytes = one.stride_bytes * static_cast<std::size_t>(panels);
   bytes_ = head_bytes * static_cast<std::size_t>(heads);
   memory_ = WeightMemory::allocate(bytes_);
-  const std::size_t source_bytes = row_bytes(source.dtype, static_cast<std::size_t>(one.n * one.k));
   for (std::int64_t h = 0; h < heads; ++h) {
     heads_.push_back(one);
     heads_.back().data = memory_.get() + head_bytes * static_cast<std::size_t>(h);
   }
-  // Block types are packed from their own bytes.
-  const bool blocks = one.packing == Packing::kQ8_0;
-  const std::size_t block_bytes =
-      row_bytes(DType::kQ8_0, static_cast<std::size_t>(blocks ? one.n * one.k : 0));
-  std::vector<std::byte> rounded(block_bytes * static_cast<std::size_t>(heads));
-  if (blocks)
-    pool.run(heads, [&](std::int64_t h, int) noexcept {
-      const auto* const values =
-          reinterpret_cast<const float*>(source.data + source_bytes * static_cast<std::size_t>(h));
-      from_f32(rounded.data() + block_bytes * static_cast<std::size_t>(h), DType::kQ8_0,
-               {values, static_cast<std::size_t>(one.n * one.k)});
-    });
+  TensorView from = source;
+  std::vector<std::byte> rounded;
+  if (one.packing == Packing::kQ8_0) {  // packed from blocks of its own, which F32 has not
+    const auto values = static_cast<std::size_t>(source.shape.elements());
+    rounded.resize(row_bytes(DType::kQ8_0, values));
+    from_f32(rounded.data(), DType::kQ8_0, {reinterpret_cast<const float*>(source.data), values});
+    from = {rounded.data(), DType::kQ8_0, source.shape};
+  }
+  const std::size_t source_bytes = row_bytes(from.dtype, static_cast<std::size_t>(one.n * one.k));
   pool.run(heads * panels, [&](std::int64_t i, int) noexcept {
-    const auto h = static_cast<std::size_t>(i / panels);
-    const TensorView head = {
-        blocks ? rounded.data() + block_bytes * h : source.data + source_bytes * h,
-        blocks ? DType::kQ8_0 : source.dtype,
-        {one.n, one.k}};
+    const TensorView head = {from.data + source_bytes * static_cast<std::size_t>(i / panels),
+                             from.dtype,
+                             {one.n, one.k}};
     pack_panel(one.packing, memory_.get() + static_cast<std::size_t>(i) * one.stride_bytes, head,
                i % panels * panel_rows(one.packing));
   });
@@ -217,31 +223,16 @@ void head_matmul(const Tensor& out, const Tensor& x, const PackedHeads& w, const
   if (rows == 0 || heads == 0) return;
   MOEBENCH_CHECK(x.shape[1] == heads && x.shape[2] == w.head(0).k);
   const std::int32_t* const all = forms.all_rows(rows);
-  const bool int8 = activation_kind(w.head(0).packing) != ActivationKind::kF32;
-  Activations rounded;  // row t * heads + h
-  if (int8) {
-    MOEBENCH_CHECK(x.strides[0] == heads * x.strides[1]);
-    forms.begin(x.row<float>(0), x.strides[1], rows * heads, x.shape[2]);
-    rounded = forms.get(ActivationKind::kInt8x32, kernels, pool);
-  }
+  MOEBENCH_CHECK(x.strides[0] == heads * x.strides[1]);
+  forms.begin(x.row<float>(0), x.strides[1], rows * heads, x.shape[2]);
+  const Activations& all_heads = forms.get(activation_kind(w.head(0).packing), kernels, pool);
   const std::int64_t panels = w.head(0).panels();
   const std::int64_t per_chunk = std::min(panels, panels_per_chunk(w.head(0), rows));
   const std::int64_t chunks = (panels + per_chunk - 1) / per_chunk;
   pool.run(heads * chunks, [&](std::int64_t chunk, int) noexcept {
     const std::int64_t h = chunk / chunks, first = chunk % chunks * per_chunk;
     const PanelMatrix& matrix = w.head(h);
-    Activations a;
-    if (int8) {
-      a.q = rounded.q + h * rounded.q_stride;
-      a.q_stride = heads * rounded.q_stride;
-      a.scales = rounded.scales + h * rounded.scale_stride;
-      a.scale_stride = heads * rounded.scale_stride;
-      a.sums = rounded.sums + h * rounded.sum_stride;
-      a.sum_stride = heads * rounded.sum_stride;
-    } else {
-      a.values = x.row<float>(0) + h * x.strides[1];
-      a.value_stride = x.strides[0];
-    }
+    const Activations a = every(heads, h, all_heads);  // row t * heads + h is token t's
     const int width = panel_rows(matrix.packing);
     multiply_panels(kernels, matrix, first, std::min(first + per_chunk, panels), a, all, rows,
                     [&](std::int64_t p, std::int64_t row, int count, const float* tile) noexcept {

@@ -70,7 +70,8 @@ class PackedMatrix final : public Weight {
   std::shared_ptr<std::byte> memory_;
 };
 
-/// (heads, n, k), a PanelMatrix a head.
+/// (heads, n, k), a PanelMatrix a head. MLA's absorbed projections: F32 stays F32, block-quantised
+/// checkpoints are rounded to Q8_0 (k a multiple of 32), all else to F16.
 class PackedHeads final : public Weight {
  public:
   PackedHeads(const TensorView& source, DType stored, ThreadPool& pool);
@@ -101,6 +102,7 @@ void check_source(const TensorView& source, std::size_t rank);
 
 void matmul(const Tensor& x, std::span<const MatmulTarget> targets, const Kernels& kernels,
             ThreadPool& pool, RowForms& forms);
+/// Heads of x evenly spaced, from token to token too.
 void head_matmul(const Tensor& out, const Tensor& x, const PackedHeads& w, const Kernels& kernels,
                  ThreadPool& pool, RowForms& forms);
 
